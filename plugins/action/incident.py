@@ -24,6 +24,8 @@ class ActionModule(PipelineAction):
         "mode": {"type": "str", "choices": ["auto", "plan"], "default": "auto"},
         "incident": {"type": "str"},
         "attempt": {"type": "str"},
+        # undone
+        "own_attempt": {"type": "str"},
         # plan
         "diagnosis": {"type": "dict", "default": {}},
         "ladder": {"type": "list", "elements": "dict", "default": []},
@@ -69,4 +71,4 @@ class ActionModule(PipelineAction):
                 return attempt.evidence_step(ledger, holder, arguments, os.environ)
             if step == "record":
                 return attempt.record_step(ledger, holder, arguments)
-            return attempt.undone_step(ledger, arguments)
+            return attempt.undone_step(ledger, holder, arguments)
