@@ -1,0 +1,4 @@
+"""What this release is, and which version of the database schema its code needs."""
+
+VERSION = "1.2.1-bad"
+SCHEMA = 2
