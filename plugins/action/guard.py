@@ -45,7 +45,7 @@ class ActionModule(PipelineAction):
 
         plan, remedy, state = arguments["plan"], arguments["remedy"], arguments["state"]
         dry_run = self.check_mode or arguments["mode"] == "plan"
-        step_seconds = float(remedy["timeout"]) + arguments["hold"] + LEASE_MARGIN
+        lease_seconds = max(arguments["lease"], float(remedy["timeout"]) + arguments["hold"] + LEASE_MARGIN)
         request = AdmissionRequest(
             service=plan["service"],
             scenario=plan["scenario"],
@@ -59,7 +59,7 @@ class ActionModule(PipelineAction):
             remedy=remedy["remedy"],
             impact=remedy["impact"],
             look_at=arguments["look_at"],
-            lease_seconds=max(arguments["lease"], step_seconds),
+            lease_seconds=lease_seconds,
             approve=arguments["approve"],
             policy=GuardPolicy(
                 cooldown=arguments["cooldown"],
@@ -73,8 +73,8 @@ class ActionModule(PipelineAction):
             ),
             floor={
                 "desired": state.get("desired") or 0,
-                "healthy": state.get("healthy") or 0,
-                "touches": (state.get("healthy") or 0) if remedy["touches_healthy"] else 0,
+                "healthy": state.get("healthy"),
+                "touches": (state.get("desired") or 0) if remedy["touches_healthy"] else 0,
             },
             inventory_size=inventory_size(task_vars),
             groups=list(task_vars.get("group_names") or []),
@@ -95,5 +95,6 @@ class ActionModule(PipelineAction):
             "incident": admission.incident_id,
             "attempt": admission.attempt_id,
             "resumed": admission.resumed,
+            "lease": lease_seconds,
             "decided_at": time.time(),
         }

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ansible_collections.sre.remediation.plugins.plugin_utils._action import PipelineAction
+from ansible_collections.sre.remediation.plugins.plugin_utils._action import PipelineAction, run_started
 
 
 class ActionModule(PipelineAction):
@@ -59,16 +59,16 @@ class ActionModule(PipelineAction):
         if step == "close":
             from ansible_collections.sre.remediation.plugins.plugin_utils._incident.closing import close_step
 
-            return close_step(self.ledger, holder, arguments, dry_run, os.environ)
+            return close_step(self.ledger, holder, arguments, dry_run, run_started(), os.environ)
         with self.ledger() as ledger:
             if step == "plan":
                 from ansible_collections.sre.remediation.plugins.plugin_utils._incident.planning import plan_step
 
-                return plan_step(ledger, holder, arguments, dry_run, holder.started_epoch())
+                return plan_step(ledger, holder, arguments, run_started())
             from ansible_collections.sre.remediation.plugins.plugin_utils._incident import attempt
 
             if step == "evidence":
                 return attempt.evidence_step(ledger, holder, arguments, os.environ)
             if step == "record":
                 return attempt.record_step(ledger, holder, arguments)
-            return attempt.undone_step(ledger, holder, arguments)
+            return attempt.undone_step(ledger, arguments, run_started())

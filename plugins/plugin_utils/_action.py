@@ -9,8 +9,11 @@ process costs about 0.5 s) and never touch the service.
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import time
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -59,7 +62,18 @@ class PipelineAction(ActionBase):
         """The run this step belongs to: the ansible-playbook process, which is the parent of every worker."""
         from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import Holder
 
-        return Holder.current(os.getppid())
+        return Holder.current(os.getppid(), run=getpass.getuser())
+
+
+def run_started() -> float:
+    """Epoch seconds at which ansible-playbook was started; where the machine has no /proc, now."""
+    try:
+        uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+        stat = Path(f"/proc/{os.getppid()}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return time.time()
+    ticks = int(stat.rpartition(")")[2].split()[19])
+    return time.time() - uptime + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def inventory_size(task_vars: dict[str, Any]) -> int:

@@ -49,7 +49,7 @@ def record_step(ledger, holder, arguments: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def undone_step(ledger, holder, arguments: dict[str, Any]) -> dict[str, Any]:
+def undone_step(ledger, arguments: dict[str, Any], started: float) -> dict[str, Any]:
     """Note that an attempt was put back; when that was a run of its own (``own_attempt``), end that run's incident."""
     ledger.mark_undone(arguments["attempt"], arguments["incident"])
     if arguments["own_attempt"]:
@@ -59,7 +59,7 @@ def undone_step(ledger, holder, arguments: dict[str, Any]) -> dict[str, Any]:
         )
         ledger.close_incident(
             arguments["incident"], verdict="undone", code=None, summary=f"attempt {arguments['attempt']} was put back",
-            next_step=None, version=None, finished_at=now, seconds={"total": round(now - holder.started_epoch(), 3)},
+            next_step=None, version=None, finished_at=now, seconds={"total": round(now - started, 3)},
             evidence=None,
         )  # fmt: skip
     return {"undone": arguments["attempt"]}

@@ -19,7 +19,7 @@ from ansible_collections.sre.remediation.plugins.plugin_utils._incident.verdict 
 RESULT_FILE = "SRE_REMEDIATION_RESULT_FILE"
 
 
-def close_step(open_ledger, holder, arguments: dict[str, Any], dry_run: bool, environ) -> dict[str, Any]:
+def close_step(open_ledger, holder, arguments: dict[str, Any], dry_run: bool, started: float, environ) -> dict[str, Any]:
     """Decide and write the verdict. Returns the result entry under ``incident``; ``failed`` when the verdict is not good."""
     now = time.time()
     planning = ran(arguments["planning"])
@@ -30,7 +30,6 @@ def close_step(open_ledger, holder, arguments: dict[str, Any], dry_run: bool, en
         fault=redact(arguments["fault"]) or None,
         dry_run=dry_run,
     )
-    started = holder.started_epoch()
     try:
         with open_ledger() as ledger:
             entry = write(ledger, holder, arguments, planning, outcome, started, now, environ)
@@ -40,7 +39,7 @@ def close_step(open_ledger, holder, arguments: dict[str, Any], dry_run: bool, en
         outcome = Outcome("not_recovered" if acted else "refused", error.code, error.message, advice)
         entry = entry_of(arguments, planning, outcome, attempts=[], incident_id=None, started=started, now=now, evidence=None)
     if environ.get(RESULT_FILE):
-        add_result(environ[RESULT_FILE], holder.run, entry)
+        add_result(environ[RESULT_FILE], holder.key, entry)
     result: dict[str, Any] = {
         "incident": {**entry, "code": outcome.code, "summary": outcome.summary, "next_step": outcome.next_step},
         "shown": (planning or {}).get("shown", []) if dry_run or not outcome.good else [],
@@ -66,15 +65,15 @@ def write(ledger, holder, arguments, planning, outcome: Outcome, started, now, e
     plan = (planning or {}).get("plan") or {}
     version = ((planning or {}).get("state") or {}).get("version")
     if not incident_id:
+        settle_interrupted(ledger, holder, planning or {}, outcome, now)
         if planning and planning.get("verdict") == "no_action_needed":
-            settle_interrupted(ledger, planning, holder, now)
             if version:
                 name = planning["state"].get("version_name")
                 ledger.add_known_good(arguments["service"], version, name, None)
         incident_id = ledger.add_look(
             service=arguments["service"], scenario=arguments["scenario"], verdict=outcome.verdict,
             cause=(planning or {}).get("cause"), summary=outcome.summary, found=bool((planning or {}).get("found")),
-            plan_hash=plan.get("hash"), plan=plan or None, version=version, run=holder.run, started_at=started,
+            plan_hash=plan.get("hash"), plan=plan or None, version=version, run=holder.key, started_at=started,
             finished_at=now, code=outcome.code, next_step=outcome.next_step,
         )  # fmt: skip
         return entry_of(
@@ -97,14 +96,16 @@ def write(ledger, holder, arguments, planning, outcome: Outcome, started, now, e
     return entry
 
 
-def settle_interrupted(ledger, planning: dict[str, Any], holder, now: float) -> None:
-    """Close the incident of a killed run whose remedy worked: the service is healthy, and nobody is at it any more."""
+def settle_interrupted(ledger, holder, planning: dict[str, Any], outcome: Outcome, now: float) -> None:
+    """Close the incident that a killed run left open, once this run knows how it ended: healed, or out of remedies."""
     incident_id = planning.get("resumes")
-    if not incident_id:
+    healed = outcome.verdict == "no_action_needed"
+    if not incident_id or not (healed or outcome.code == "ladder_exhausted"):
         return
     ledger.close_incident(
-        incident_id, verdict="recovered", code=None, next_step=None, version=None, finished_at=now, seconds={},
-        summary="Its run was interrupted; the next run found the service healthy.", evidence=None,
+        incident_id, verdict="recovered" if healed else outcome.verdict, code=outcome.code, next_step=outcome.next_step,
+        summary="Its run was interrupted; the next run " + ("found the service healthy." if healed else "found no remedy left."),
+        version=None, finished_at=now, seconds=None, evidence=None, holder=holder,
     )  # fmt: skip
 
 

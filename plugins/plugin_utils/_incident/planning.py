@@ -98,7 +98,7 @@ def epoch(iso: str | None) -> float | None:
     return datetime.fromisoformat(iso.replace("Z", "+00:00")).timestamp() if iso else None
 
 
-def plan_step(ledger, holder, arguments: dict[str, Any], dry_run: bool, run_started: float) -> dict[str, Any]:
+def plan_step(ledger, holder, arguments: dict[str, Any], started: float) -> dict[str, Any]:
     """Read the ledger, build the plan, choose, and note a failing look (the storm brake of other runs counts those)."""
     now = time.time()
     service, scenario = arguments["service"], arguments["scenario"]
@@ -110,7 +110,7 @@ def plan_step(ledger, holder, arguments: dict[str, Any], dry_run: bool, run_star
     if incident:
         attempts = ledger.incident(incident)["attempts"]
     else:
-        resumed = ledger.resumable(service, scenario)
+        resumed = ledger.resumable(service, scenario, holder)
         if resumed:
             attempts = resumed["attempts"]
     known_good = ledger.known_good(service, limit=KNOWN_GOOD_LIMIT)
@@ -132,15 +132,15 @@ def plan_step(ledger, holder, arguments: dict[str, Any], dry_run: bool, run_star
         attempts=attempts,
         state=state,
         first_state=arguments["first_state"] or state,
-        elapsed=now - run_started,
+        elapsed=now - started,
         deadline=arguments["deadline"],
         observe_timeout=arguments["observe_timeout"],
     )
     if diagnosis["found"] and not incident:
         ledger.add_look(
-            service=service, scenario=scenario, verdict=None, cause=diagnosis["cause"], summary=diagnosis["summary"],
-            found=True, plan_hash=plan["hash"], plan=plan, version=state.get("version"), run=holder.run,
-            started_at=run_started, finished_at=now, code=None, next_step=None,
+            service=service, scenario=scenario, verdict="diagnosed", cause=diagnosis["cause"], summary=diagnosis["summary"],
+            found=True, plan_hash=plan["hash"], plan=plan, version=state.get("version"), run=holder.key,
+            started_at=started, finished_at=now, code=None, next_step=None,
         )  # fmt: skip
     undo = undo_after_worse(attempts, arguments["last_state"], state) if incident and diagnosis["found"] else None
     return {
@@ -149,7 +149,8 @@ def plan_step(ledger, holder, arguments: dict[str, Any], dry_run: bool, run_star
         "cause": diagnosis["cause"],
         "summary": diagnosis["summary"],
         "plan": plan,
-        "incident": incident,
+        "incident": incident or (resumed["incident_id"] if resumed else None),
+        "acted": bool(incident),
         "resumes": resumed["incident_id"] if resumed else None,
         "undo": undo,
         "state": state,
