@@ -42,7 +42,8 @@ _HARMLESS_VALUES = frozenset(
     "failed incorrect wrong not is was must cannot has authentication malformed revoked".split()
 )
 
-_KEYWORDS = "pass|pwd|secret|token|api[_-]?key|credential|authorization|cookie|jwt|bearer|[_-]key|key[_-]"
+_KEYWORDS = "pass|pwd|secret|token|apikey|credential|cookie|jwt|[a-z_-]key"
+"""What every secret name in a text contains (``authorization`` has its own pattern); is_secret_name() has the last word."""
 
 _USERINFO = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/:@'\"<>]{0,256}):([^\s/'\"<>]{1,1024})@")
 _AUTHORIZATION = re.compile(
@@ -71,9 +72,8 @@ _VALUE = (
     r"|'(?:[^'\\\n]|\\[^\n])*'"
     r"|(?:\[redacted\]|(?![,;&][\w.%-]+[=:])[^\s\"'])+"
 )
-_PAIR = re.compile(
-    rf"(?i)(?<![\w.-])([\w.-]{{0,60}}(?:{_KEYWORDS})[\w.-]{{0,60}})(\\?[\"']?(?:[ \t]{{0,5}}[:=][ \t]{{0,5}}))({_VALUE})"
-)
+_PAIR = re.compile(rf"(?i)((?:{_KEYWORDS})[\w.-]{{0,60}})(\\?[\"']?[ \t]{{0,5}}[:=][ \t]{{0,5}})({_VALUE})")
+_NAME_BEFORE = re.compile(r"[\w.-]{0,60}\Z")
 _OPTION = re.compile(rf"(?i)(?<!\S)(--?([\w-]{{0,40}}(?:{_KEYWORDS})[\w-]{{0,40}})[ \t]+)(?!-)({_VALUE})")
 _SQL = re.compile(r"(?i)(\b(?:password|identified\s+by)\s+)'(?:[^']|'')*'")
 _CURL_USER = re.compile(r"(?i)(\bcurl\b[^\n]{0,500}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"']{0,100}:)(?:\[redacted\]|[^\s\"'])+")
@@ -93,6 +93,7 @@ def redact(value: Any, secrets: Iterable[str] = ()) -> Any:
     return _walk(value, exact)
 
 
+@lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     """Does a variable, option or key of this name hold a secret? API_KEY, dbPassword: yes; max_tokens, TOKEN_URL: no."""
     words = [word.lower() for word in _WORD.findall(str(name))]
@@ -210,7 +211,9 @@ def _text_once(text: str, exact: re.Pattern[str] | None) -> str:
 
 def _hide_pair(match: re.Match[str]) -> str:
     name, separator, value = match.groups()
-    if not is_secret_name(name):
+    start = match.start()
+    # The pattern begins at the keyword, which is fast; the front part of the name (db_ of db_password) stands before it.
+    if not is_secret_name(_NAME_BEFORE.search(match.string[max(0, start - 60) : start]).group() + name):
         return match.group(0)
     return name + separator + _hide_value(value)
 
