@@ -1,4 +1,4 @@
-"""What every test shares: the collection importable from this checkout, this environment's tools, one lab, one order."""
+"""What the tests share: the collection importable from this checkout, this environment's tools, one lab, one order."""
 
 from __future__ import annotations
 

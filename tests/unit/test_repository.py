@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SHARED_ROLES = {"remediate", "platform"}
 PLATFORMS = {"docker", "host", "railway", "ecs"}
 IMPACTS = {"safe", "disruptive", "destructive"}
+# The remedy that changes nothing, which the pipeline knows by itself.
+WAIT = "wait"
 EVERY_ROLE = ("README.md", "meta/main.yml", "meta/argument_specs.yml")
 EVERY_SCENARIO = (
     "defaults/main.yml",
@@ -26,7 +28,7 @@ EVERY_SCENARIO = (
     "tasks/verify.yml",
 )
 FORBIDDEN = {
-    "ignore_errors": re.compile(r"\bignore_errors\b"),
+    "ignore_errors": re.compile(r"^\s*ignore_errors\s*:"),
     "the tag latest": re.compile(r":latest\b"),
     "unfinished work": re.compile(r"\b(TODO|FIXME|XXX)\b"),
     "a test that is not run": re.compile(r"\bpytest\.(mark\.)?(skip|skipif|xfail)\b"),
@@ -87,6 +89,12 @@ def rungs(node: Any) -> Iterator[dict[str, Any]]:
             yield from rungs(value)
 
 
+def impacts(value: Any) -> set[str]:
+    """Return the impacts a rung may have: the one it names, or every quoted word when a template chooses."""
+    text = str(value)
+    return set(re.findall(r"'(\w+)'", text)) if "{{" in text else {text}
+
+
 def test_every_role_has_its_files() -> None:
     missing = [relative(role / name) for role in roles() for name in EVERY_ROLE if not (role / name).is_file()]
     missing += [relative(role / name) for role in scenarios() for name in EVERY_SCENARIO if not (role / name).is_file()]
@@ -141,6 +149,18 @@ def test_every_verb_has_an_entry_point_a_specification_and_known_platforms() -> 
     assert not problems
 
 
+def test_what_a_platform_cannot_do_is_said_and_what_it_can_do_is_there() -> None:
+    unsupported = load(ROOT / "roles/remediate/vars/main.yml")["remediate_unsupported"]
+    files = {verb: {path.stem for path in (ROOT / "roles/platform/tasks" / verb).glob("*.yml")} for verb in verbs()}
+    problems = []
+    for platform in sorted(set().union(*files.values())):
+        refused = unsupported.get(platform, {})
+        for verb in sorted(verbs()):
+            if (platform in files[verb]) == (verb in refused):
+                problems.append(f"{verb} on {platform}: needs either a file or a reason in remediate_unsupported")
+    assert not problems
+
+
 def test_every_rung_of_a_ladder_exists_and_says_what_it_may_do() -> None:
     problems = []
     for role in scenarios():
@@ -150,9 +170,9 @@ def test_every_rung_of_a_ladder_exists_and_says_what_it_may_do() -> None:
             problems.append(f"{role.name}: vars/main.yml has no ladder")
         for rung in ladder:
             remedy = rung["remedy"]
-            if remedy not in own | verbs():
+            if remedy not in own | verbs() | {WAIT}:
                 problems.append(f"{role.name}: remedy {remedy} is neither a verb nor a file of tasks/remedies")
-            if rung.get("impact") not in IMPACTS:
+            if not impacts(rung.get("impact")) or not impacts(rung.get("impact")) <= IMPACTS:
                 problems.append(f"{role.name}: remedy {remedy} has impact {rung.get('impact')!r}")
             if not rung.get("causes"):
                 problems.append(f"{role.name}: remedy {remedy} is for no cause")
