@@ -9,6 +9,7 @@ PRIVATE to the collection. Whatever happened before, this step always runs, and 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
@@ -80,7 +81,7 @@ def write(ledger, holder, arguments, planning, outcome: Outcome, started, now, e
             arguments, planning, outcome, attempts=[], incident_id=incident_id, started=started, now=now, evidence=None
         )
     attempts = ledger.incident(incident_id)["attempts"]
-    folder = default_directory(environ) / incident_id
+    folder = Path(default_directory(environ)) / incident_id
     evidence = str(folder) if folder.is_dir() else None
     entry = entry_of(
         arguments, planning, outcome, attempts=attempts, incident_id=incident_id, started=started, now=now, evidence=evidence
