@@ -19,6 +19,9 @@ description:
     controller, which is where users are and costs no module process.
 author:
   - The sre.remediation maintainers (@sre-remediation)
+extends_documentation_fragment:
+  - sre.remediation._attributes
+  - sre.remediation._attributes.info_module
 options:
   url:
     description:
@@ -116,13 +119,6 @@ options:
     description: Use the HTTP proxy that the environment names.
     type: bool
     default: false
-attributes:
-  check_mode:
-    support: full
-    description: The probe only reads, and does the same in check mode.
-  diff_mode:
-    support: none
-    description: Nothing is changed, so there is no difference to show.
 """
 
 EXAMPLES = r"""

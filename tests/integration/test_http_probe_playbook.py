@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import http.server
 import json
-import os
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import pytest
+from run_tasks import play
 
-ROOT = Path(__file__).resolve().parents[2]
 MOVING = {"samples", "latency", "seconds", "started_at", "message"}  # these hold times, which differ between two runs
 
 
@@ -37,20 +33,6 @@ def url():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
-
-
-def play(tmp_path, tasks, *options):
-    """Run tasks on localhost; returns ({task name: result}, everything that was printed)."""
-    book = tmp_path / "play.yml"
-    variables = {"ansible_python_interpreter": sys.executable}
-    book.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "vars": variables, "tasks": tasks}]))
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "-c", "local", str(book), *options]
-    environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
-    assert "{\n" in done.stdout, done.stdout + done.stderr
-    output = json.loads(done.stdout[done.stdout.index("{\n") :])
-    results = {task["task"]["name"]: task["hosts"]["localhost"] for task in output["plays"][0]["tasks"]}
-    return results, done.stdout + done.stderr
 
 
 def probe(name, **arguments):
