@@ -1,9 +1,10 @@
-"""The commands ``up`` and ``down``: what they do in order, and what they print."""
+"""The commands ``up``, ``down`` and ``break``: what they do in order, and what they print."""
 
 from __future__ import annotations
 
 import argparse
 import fcntl
+import json
 import os
 import sys
 import time
@@ -11,8 +12,10 @@ from collections.abc import Callable
 
 from . import compose_plugin, engine, images, stack
 from .docker import Docker
+from .faults.model import Lab
+from .faults.registry import as_data, as_text, find_fault
 from .settings import LAB_DIRECTORY, PORT_OFFSETS, Settings, read_settings
-from .shell import LabError, say
+from .shell import LabError, say, wait_until
 from .state_files import remove_state
 
 
@@ -88,4 +91,28 @@ def down(arguments: list[str]) -> int:
         if engine.stop_engine(docker, settings):
             remove_state(settings)
     say(f"{settings.project} is down")
+    return 0
+
+
+def break_(arguments: list[str]) -> int:
+    """Entry point of ``tests/lab/break``."""
+    parser = argparse.ArgumentParser(prog="tests/lab/break", description="Break the lab in one way; tests/lab/up repairs it.")
+    parser.add_argument("fault", nargs="?", help="name of the fault")
+    parser.add_argument("--list", action="store_true", help="show what can be broken")
+    parser.add_argument("--json", action="store_true", help="show it as JSON, for programs")
+    options = parser.parse_args(arguments)
+    if options.list or options.json:
+        print(json.dumps(as_data(), indent=2) if options.json else as_text())
+        return 0
+    if not options.fault:
+        parser.error("name a fault, or use --list")
+    fault = find_fault(options.fault)
+    settings = read_settings()
+    lab = Lab(Docker(engine.engine_address()), settings)
+    if not lab.state("db"):
+        raise LabError(f"the lab {settings.project} is not up; start it with tests/lab/up")
+    with stack.locked(settings):
+        fault.inject(lab)
+        seconds = wait_until(f"the fault {fault.name} to show", lambda: fault.symptom(lab), seconds=fault.seconds)
+    print(f"{fault.name}: {fault.summary} (project {settings.project}; visible after {seconds:.1f} s)")
     return 0

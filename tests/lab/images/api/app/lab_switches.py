@@ -1,5 +1,5 @@
 """Faults that only the application itself can have, switched on by files in the run directory (a lab needs them, a real
-service has them unasked). The run directory is a tmpfs, so a restart of the container switches all of them off.
+service has them unasked). The next start switches all of them off.
 
 ``unhealthy``  every health check fails until the next start
 ``leak``       the main process takes memory until the kernel kills it
@@ -13,6 +13,11 @@ import time
 from pathlib import Path
 
 RUN = Path(os.environ.get("ORDERS_RUN", "/run/orders"))
+
+
+def clear() -> None:
+    for name in ("unhealthy", "leak"):
+        (RUN / name).unlink(missing_ok=True)
 
 
 def is_unhealthy() -> bool:
