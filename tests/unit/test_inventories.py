@@ -80,10 +80,12 @@ def test_every_host_is_in_the_group_of_its_platform_and_refers_to_hosts_that_exi
 
 @example
 def test_every_host_satisfies_the_argument_specification(name: str) -> None:
-    validator = ArgumentSpecValidator(specification())
     problems = {}
     for host, variables in services(name).items():
-        result = validator.validate(variables)
+        # A database or a cache has no health URL of its own: only what the playbook heals must be complete.
+        complete = host in inventory(name)["api"]["hosts"]
+        options = {key: {**option, "required": complete and option.get("required", False)} for key, option in specification().items()}
+        result = ArgumentSpecValidator(options).validate(variables)
         if result.error_messages:
             problems[host] = result.error_messages
     assert not problems
