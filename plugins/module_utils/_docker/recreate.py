@@ -82,6 +82,7 @@ def own_config(container: Json, image_config: Json) -> Json:
     for name in MERGED_FIELDS:
         defaults = image_config.get(name) or {}
         config[name] = {key: value for key, value in (config.get(name) or {}).items() if key not in defaults or defaults[key] != value}
+    config["ExposedPorts"].update({port: {} for port in container["HostConfig"].get("PortBindings") or {}})
     defaults = set(image_config.get("Env") or [])
     config["Env"] = [entry for entry in config.get("Env") or [] if entry not in defaults]
     _drop_default_command(config, image_config)
