@@ -47,6 +47,8 @@ def up(arguments: list[str]) -> int:
             _ensure_images(docker, rebuild=options.no_cache)
         engine.link_socket(docker, settings)
         stack.bring_up(docker, settings)
+        if not options.reset:
+            images.remove_superseded(docker)
     say(f"{settings.project} is healthy after {time.monotonic() - started:.1f} s")
     if not options.reset:
         print(addresses(settings))
@@ -86,6 +88,7 @@ def down(arguments: list[str]) -> int:
     with stack.locked(settings):
         stack.take_down(docker, settings)
         if options.purge:
+            images.remove_superseded(docker)
             images.remove_images(docker)
         engine.unlink_socket(settings)
         if engine.stop_engine(docker, settings):

@@ -111,7 +111,7 @@ def ensure_images(docker: Docker, *, rebuild: bool = False) -> None:
 
 def _present_hashes(docker: Docker) -> dict[str, str]:
     """Content hash by reference of the lab's images this engine has."""
-    rows = docker.lines("image", "ls", "--filter", f"label={LABEL}.image", "--format", '{{.Repository}}:{{.Tag}}')
+    rows = docker.lines("image", "ls", "--filter", f"label={LABEL}.image", "--format", "{{.Repository}}:{{.Tag}}")
     if not rows:
         return {}
     pattern = f'{{{{index .Config.Labels "{HASH_LABEL}"}}}} {{{{join .RepoTags " "}}}}'
@@ -169,12 +169,19 @@ def _bootstrap(docker: Docker) -> None:
         policy = Path(root, "usr/sbin/policy-rc.d")
         policy.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")
         policy.chmod(0o755)
-        label = f'LABEL {LABEL}.image=1'
+        label = f"LABEL {LABEL}.image=1"
         run(["sh", "-c", 'tar -C "$1" -c . | docker import --change "$2" - "$3"', "sh", root, label, BASE], env={"DOCKER_HOST": docker.host})
 
 
+def remove_superseded(docker: Docker) -> None:
+    """Remove the lab's images that lost their name to a newer build; those a container still uses stay."""
+    old = docker.lines("image", "ls", "--quiet", "--filter", "dangling=true", "--filter", f"label={LABEL}.image")
+    if old:
+        docker.run("rmi", *old, check=False)
+
+
 def remove_images(docker: Docker) -> None:
-    """Remove the lab's images, newest layer first; one another lab still uses stays and is named."""
+    """Remove the lab's images, children first; one that another lab still uses stays and is named."""
     for reference in [*(image.reference for image in reversed(IMAGES)), BASE]:
         if _has(docker, reference):
             answer = docker.run("rmi", reference, check=False)

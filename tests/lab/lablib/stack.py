@@ -93,7 +93,7 @@ def _terminate_recorded(settings: Settings) -> None:
 
 def _remove_broken(docker: Docker, settings: Settings) -> None:
     """Remove the containers that do not work: compose then makes them anew, without a trace of what was done to them."""
-    broken = unhealthy_services(docker, settings)
+    broken = unhealthy_services(docker, settings, through_proxy=False)
     present = {str(c["Name"]).lstrip("/") for c in docker.inspect(*(settings.container(s) for s in broken))}
     if present:
         docker.run("rm", "--force", *sorted(present))
@@ -131,12 +131,15 @@ def _api_works(docker: Docker, settings: Settings) -> bool:
     return False
 
 
-def unhealthy_services(docker: Docker, settings: Settings) -> list[str]:
-    """Services that do not run, are not reported healthy, or do not answer their users."""
+def unhealthy_services(docker: Docker, settings: Settings, *, through_proxy: bool = True) -> list[str]:
+    """Services that do not run, are not reported healthy, or do not answer their users.
+
+    Without ``through_proxy`` the proxy is not blamed for what lies behind it.
+    """
     containers = {str(c["Name"]).lstrip("/"): c for c in docker.inspect(*(settings.container(s) for s in SERVICES))}
     urls = {
         "api": settings.url("api", "/api/health"),
-        "proxy": settings.url("proxy", "/api/health"),
+        "proxy": settings.url("proxy", "/api/health" if through_proxy else "/proxy-health"),
         "frontend": settings.url("frontend", "/"),
         legacy_process.SERVICE: settings.url("api_process", "/api/health"),
     }

@@ -38,7 +38,7 @@ def create_app() -> Flask:
     def health_check() -> tuple[Response, int]:
         problems = health.check(settings)
         for name, problem in problems.items():
-            if problem:
+            if problem and problem != health.NOT_CHECKED:
                 log.error("health check failed: %s: %s", name, problem)
         healthy = not any(problems.values())
         body = {"status": "ok" if healthy else "failing", "checks": {name: problem or "ok" for name, problem in problems.items()}}
