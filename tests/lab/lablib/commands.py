@@ -32,8 +32,12 @@ def command(main: Callable[[list[str]], int]) -> None:
 
 def up(arguments: list[str]) -> int:
     """Entry point of ``tests/lab/up``."""
-    parser = argparse.ArgumentParser(prog="tests/lab/up", description="Start the lab, or bring it back to its healthy state. Safe to repeat.")
-    parser.add_argument("--reset", action="store_true", help="only bring the services back: engine, compose and images are known to be there")
+    parser = argparse.ArgumentParser(
+        prog="tests/lab/up", description="Start the lab, or bring it back to its healthy state. Safe to repeat."
+    )
+    parser.add_argument(
+        "--reset", action="store_true", help="only bring the services back; the rest is known to be there"
+    )
     parser.add_argument("--no-cache", action="store_true", help="build all images anew")
     options = parser.parse_args(arguments)
     started = time.monotonic()
@@ -47,6 +51,8 @@ def up(arguments: list[str]) -> int:
             _ensure_images(docker, rebuild=options.no_cache)
         engine.link_socket(docker, settings)
         stack.bring_up(docker, settings)
+        if not options.reset:
+            images.remove_superseded(docker)
     say(f"{settings.project} is healthy after {time.monotonic() - started:.1f} s")
     if not options.reset:
         print(addresses(settings))
@@ -66,13 +72,18 @@ def _ensure_images(docker: Docker, *, rebuild: bool) -> None:
 def addresses(settings: Settings) -> str:
     """Where the lab's services answer, one line each."""
     web = {"api": "/api/health", "api_process": "/api/health", "proxy": "/", "frontend": "/"}
-    rows = [(name, settings.url(name, web[name]) if name in web else f"127.0.0.1:{settings.port(name)}") for name in PORT_OFFSETS]
+    rows = [
+        (name, settings.url(name, web[name]) if name in web else f"127.0.0.1:{settings.port(name)}")
+        for name in PORT_OFFSETS
+    ]
     return "\n".join(f"{name:<12} {address}" for name, address in [*rows, ("files", str(settings.state))])
 
 
 def down(arguments: list[str]) -> int:
     """Entry point of ``tests/lab/down``."""
-    parser = argparse.ArgumentParser(prog="tests/lab/down", description="Remove the lab's containers, networks, volumes and files.")
+    parser = argparse.ArgumentParser(
+        prog="tests/lab/down", description="Remove the lab's containers, networks, volumes and files."
+    )
     parser.add_argument("--purge", action="store_true", help="remove the lab's images too")
     options = parser.parse_args(arguments)
     settings = read_settings()
@@ -86,6 +97,7 @@ def down(arguments: list[str]) -> int:
     with stack.locked(settings):
         stack.take_down(docker, settings)
         if options.purge:
+            images.remove_superseded(docker)
             images.remove_images(docker)
         engine.unlink_socket(settings)
         if engine.stop_engine(docker, settings):
@@ -96,7 +108,9 @@ def down(arguments: list[str]) -> int:
 
 def break_(arguments: list[str]) -> int:
     """Entry point of ``tests/lab/break``."""
-    parser = argparse.ArgumentParser(prog="tests/lab/break", description="Break the lab in one way; tests/lab/up repairs it.")
+    parser = argparse.ArgumentParser(
+        prog="tests/lab/break", description="Break the lab in one way; tests/lab/up repairs it."
+    )
     parser.add_argument("fault", nargs="?", help="name of the fault")
     parser.add_argument("--list", action="store_true", help="show what can be broken")
     parser.add_argument("--json", action="store_true", help="show it as JSON, for programs")

@@ -62,6 +62,8 @@ def unpack(package: str, suite: str, target: Path) -> None:
         configuration.write_text("".join(f'{key} "{value}";\n' for key, value in options.items()), encoding="utf-8")
         environment = {"APT_CONFIG": str(configuration)}
         run(["apt-get", "-qq", "update"], env=environment)
-        run(["sh", "-c", 'cd "$1" && apt-get -qq download "$2"', "sh", str(root / "download"), package], env=environment)
+        run(
+            ["sh", "-c", 'cd "$1" && apt-get -qq download "$2"', "sh", str(root / "download"), package], env=environment
+        )
         (archive,) = (root / "download").glob("*.deb")
         run(["dpkg-deb", "-x", str(archive), str(target)])

@@ -16,9 +16,17 @@ class Docker:
 
     host: str
 
-    def run(self, *args: str, check: bool = True, stdin: str | None = None, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *args: str, check: bool = True, stdin: str | None = None, timeout: float = 600
+    ) -> subprocess.CompletedProcess[str]:
         # The classic builder works with every engine and needs no buildx.
-        return run(["docker", *args], check=check, stdin=stdin, timeout=timeout, env={"DOCKER_HOST": self.host, "DOCKER_BUILDKIT": "0"})
+        return run(
+            ["docker", *args],
+            check=check,
+            stdin=stdin,
+            timeout=timeout,
+            env={"DOCKER_HOST": self.host, "DOCKER_BUILDKIT": "0"},
+        )
 
     def output(self, *args: str) -> str:
         return self.run(*args).stdout.strip()
@@ -30,9 +38,14 @@ class Docker:
         """State of those of ``containers`` that exist."""
         if not containers:
             return []
-        return json.loads(self.run("container", "inspect", *containers, check=False).stdout or "[]")
+        found: list[dict[str, Any]] = json.loads(
+            self.run("container", "inspect", *containers, check=False).stdout or "[]"
+        )
+        return found
 
-    def execute(self, container: str, *argv: str, user: str = "", stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def execute(
+        self, container: str, *argv: str, user: str = "", stdin: str | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command inside ``container``."""
         options = (["--interactive"] if stdin is not None else []) + (["--user", user] if user else [])
         return self.run("exec", *options, container, *argv, stdin=stdin, check=check)

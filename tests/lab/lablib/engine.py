@@ -32,7 +32,9 @@ def engine_address() -> str:
 def socket_path(host: str) -> Path:
     """Path of the engine's socket; `LabError` for an engine reached in any other way."""
     if not host.startswith("unix://"):
-        raise LabError(f"the engine at {host} is not reached by a local socket; unset DOCKER_HOST to use one on this machine")
+        raise LabError(
+            f"the engine at {host} is not reached by a local socket; unset DOCKER_HOST to use one on this machine"
+        )
     return Path(host.removeprefix("unix://"))
 
 
@@ -54,10 +56,14 @@ def ensure_engine(settings: Settings) -> Docker:
     if os.environ.get("DOCKER_HOST"):
         raise LabError(f"the engine named by DOCKER_HOST does not answer: {problem}")
     if os.geteuid() != 0:
-        raise LabError(f"no usable Docker Engine ({problem}); start it, join the group docker, or run this as root on Debian or Ubuntu")
+        raise LabError(
+            f"no usable Docker Engine ({problem}); start it, join the group docker, or run this as root on Debian or Ubuntu"
+        )
     if not shutil.which("dockerd") or not shutil.which("docker"):
         if not debian_packages.can_install():
-            raise LabError(f"no Docker Engine ({problem}), and the lab installs one only on Debian and Ubuntu: install Docker Engine 20.10 or newer")
+            raise LabError(
+                f"no Docker Engine ({problem}), and the lab installs one only on Debian and Ubuntu: install Docker Engine 20.10 or newer"
+            )
         say("installing the Docker Engine (docker.io)")
         debian_packages.install(["docker.io", "iptables", *([] if _systemd_runs() else ["cgroupfs-mount"])])
     docker = Docker(engine_address())
@@ -76,6 +82,7 @@ def _record(settings: Settings) -> Path:
 def _start(docker: Docker, settings: Settings) -> None:
     """Start the engine and write down that the lab did, so that `stop_engine` stops exactly this one."""
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = settings.state / "dockerd.log"
     if _systemd_runs():
         say("starting the Docker Engine with systemd")
         run(["systemctl", "start", "docker"])
@@ -83,12 +90,13 @@ def _start(docker: Docker, settings: Settings) -> None:
         say("starting dockerd")
         if not os.path.ismount("/sys/fs/cgroup") and shutil.which("cgroupfs-mount"):
             run(["cgroupfs-mount"])
-        with open(settings.state / "dockerd.log", "ab") as log:
-            subprocess.Popen(["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        with open(log, "ab") as output:
+            subprocess.Popen(
+                ["dockerd"], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
     try:
         wait_until("the Docker Engine to answer", lambda: complaint(docker) is None, seconds=SECONDS_TO_START)
     except LabError as error:
-        log = settings.state / "dockerd.log"
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-10:]) if log.exists() else ""
         raise LabError(f"{error}\n{tail}".rstrip()) from error
     identity = identify(_pid_in_file())
@@ -142,5 +150,3 @@ def unlink_socket(settings: Settings) -> None:
     settings.socket.unlink(missing_ok=True)
     if settings.socket_directory.is_dir() and not any(settings.socket_directory.iterdir()):
         settings.socket_directory.rmdir()
-
-

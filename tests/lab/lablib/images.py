@@ -101,7 +101,11 @@ def ensure_images(docker: Docker, *, rebuild: bool = False) -> None:
     _ensure_base(docker)
     for image in wanted:
         say(f"building {image.reference}")
-        options = [f"--label={LABEL}.image=1", f"--label={HASH_LABEL}={hashes[image.reference]}", f"--tag={image.reference}"]
+        options = [
+            f"--label={LABEL}.image=1",
+            f"--label={HASH_LABEL}={hashes[image.reference]}",
+            f"--tag={image.reference}",
+        ]
         options += [f"--build-arg={name}={value}" for name, value in image.arguments.items()]
         options += [f"--target={image.target}"] if image.target else []
         options += ["--no-cache"] if rebuild else []
@@ -111,7 +115,7 @@ def ensure_images(docker: Docker, *, rebuild: bool = False) -> None:
 
 def _present_hashes(docker: Docker) -> dict[str, str]:
     """Content hash by reference of the lab's images this engine has."""
-    rows = docker.lines("image", "ls", "--filter", f"label={LABEL}.image", "--format", '{{.Repository}}:{{.Tag}}')
+    rows = docker.lines("image", "ls", "--filter", f"label={LABEL}.image", "--format", "{{.Repository}}:{{.Tag}}")
     if not rows:
         return {}
     pattern = f'{{{{index .Config.Labels "{HASH_LABEL}"}}}} {{{{join .RepoTags " "}}}}'
@@ -155,26 +159,49 @@ def _pull(docker: Docker) -> bool:
 def _bootstrap(docker: Docker) -> None:
     """Build the base image with debootstrap, which needs only a Debian mirror."""
     if os.geteuid() != 0:
-        raise LabError(f"no registry answers and debootstrap needs root: run `docker pull {DEBIAN}` where possible, or run this as root")
+        raise LabError(
+            f"no registry answers and debootstrap needs root: run `docker pull {DEBIAN}` where possible, or run this as root"
+        )
     if not shutil.which("debootstrap"):
         if not debian_packages.can_install():
-            raise LabError(f"no registry answers, and there is no debootstrap: install it, or load an image named {DEBIAN}")
+            raise LabError(
+                f"no registry answers, and there is no debootstrap: install it, or load an image named {DEBIAN}"
+            )
         debian_packages.install(["debootstrap", "debian-archive-keyring"])
     say("building the base image with debootstrap (no registry answers)")
     with tempfile.TemporaryDirectory(prefix="sre-lab-base-") as root:
-        run(["debootstrap", "--variant=minbase", f"--keyring={debian_packages.KEYRING}", "bookworm", root, debian_packages.MIRROR])
+        run(
+            [
+                "debootstrap",
+                "--variant=minbase",
+                f"--keyring={debian_packages.KEYRING}",
+                "bookworm",
+                root,
+                debian_packages.MIRROR,
+            ]
+        )
         # Package files and lists are not needed any more; daemons must not start while packages are installed.
         script = 'rm -rf "$1"/var/cache/apt/archives/*.deb "$1"/var/lib/apt/lists/* "$1"/usr/share/{doc,man,locale}/*'
         run(["bash", "-c", script, "bash", root])
         policy = Path(root, "usr/sbin/policy-rc.d")
         policy.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")
         policy.chmod(0o755)
-        label = f'LABEL {LABEL}.image=1'
-        run(["sh", "-c", 'tar -C "$1" -c . | docker import --change "$2" - "$3"', "sh", root, label, BASE], env={"DOCKER_HOST": docker.host})
+        label = f"LABEL {LABEL}.image=1"
+        run(
+            ["sh", "-c", 'tar -C "$1" -c . | docker import --change "$2" - "$3"', "sh", root, label, BASE],
+            env={"DOCKER_HOST": docker.host},
+        )
+
+
+def remove_superseded(docker: Docker) -> None:
+    """Remove the lab's images that lost their name to a newer build; those a container still uses stay."""
+    old = docker.lines("image", "ls", "--quiet", "--filter", "dangling=true", "--filter", f"label={LABEL}.image")
+    if old:
+        docker.run("rmi", *old, check=False)
 
 
 def remove_images(docker: Docker) -> None:
-    """Remove the lab's images, newest layer first; one another lab still uses stays and is named."""
+    """Remove the lab's images, children first; one that another lab still uses stays and is named."""
     for reference in [*(image.reference for image in reversed(IMAGES)), BASE]:
         if _has(docker, reference):
             answer = docker.run("rmi", reference, check=False)

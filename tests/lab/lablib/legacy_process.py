@@ -26,7 +26,12 @@ start-stop-daemon --start --quiet --background --make-pidfile --pidfile {PID_FIL
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    return {**api_environment(settings), "ORDERS_CURRENCY": "BRL", "ORDERS_DATA": f"{DIRECTORY}/data", "ORDERS_RUN": f"{DIRECTORY}/run"}
+    return {
+        **api_environment(settings),
+        "ORDERS_CURRENCY": "BRL",
+        "ORDERS_DATA": f"{DIRECTORY}/data",
+        "ORDERS_RUN": f"{DIRECTORY}/run",
+    }
 
 
 def write_environment(docker: Docker, settings: Settings, values: dict[str, str]) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 from . import health, legacy_process, state_files
 from .docker import Docker
-from .images import BAD_RELEASES, IMAGE_PREFIX
+from .images import BAD_RELEASES
 from .processes import terminate
-from .settings import LABEL, Settings
+from .settings import IMAGE_PREFIX, LABEL, Settings
 from .shell import LabError, wait_until
 
 SERVICES = ("api", "db", "cache", "proxy", "frontend", "worker", legacy_process.SERVICE)
@@ -40,7 +40,15 @@ def locked(settings: Settings) -> Iterator[None]:
 def compose(docker: Docker, settings: Settings, *arguments: str, check: bool = True) -> str:
     """Run docker compose on the lab's deployment; return what it wrote to stderr, which is where it reports."""
     directory = str(settings.state)
-    command = ["compose", "--project-directory", directory, "--file", f"{directory}/compose.yaml", "--project-name", settings.project]
+    command = [
+        "compose",
+        "--project-directory",
+        directory,
+        "--file",
+        f"{directory}/compose.yaml",
+        "--project-name",
+        settings.project,
+    ]
     return docker.run(*command, *arguments, check=check).stderr
 
 
@@ -60,20 +68,28 @@ def bring_up(docker: Docker, settings: Settings) -> None:
         # Invalid configuration, a lost network or a stale address: a new proxy has none of them.
         docker.run("rm", "--force", settings.container("proxy"))
         compose(docker, settings, "up", "--detach", "--quiet-pull")
-    wait_until("all services to be healthy", lambda: not unhealthy_services(docker, settings), seconds=SECONDS_TO_HEALTHY, pause=0.2)
+    wait_until(
+        "all services to be healthy",
+        lambda: not unhealthy_services(docker, settings),
+        seconds=SECONDS_TO_HEALTHY,
+        pause=0.2,
+    )
 
 
 def _remove_faults(docker: Docker, settings: Settings) -> None:
     """Remove what faults put beside the deployment: processes, containers, bad releases, files that fill the disk."""
     _terminate_recorded(settings)
-    extra = docker.lines("ps", "--all", "--quiet", "--filter", f"label={LABEL}={settings.project}", "--filter", f"label={FAULT_LABEL}")
+    extra = docker.lines(
+        "ps", "--all", "--quiet", "--filter", f"label={LABEL}={settings.project}", "--filter", f"label={FAULT_LABEL}"
+    )
     if extra:
         docker.run("rm", "--force", "--volumes", *extra)
     published = set(docker.lines("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", f"{IMAGE_PREFIX}/api"))
     bad = published & {f"{IMAGE_PREFIX}/api:{release.tag}" for release in BAD_RELEASES}
     if bad:
         # Containers of such a release go first, for they would keep its name.
-        users = docker.lines("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={settings.project}", "--filter", "label=com.docker.compose.service=api")
+        labels = (f"com.docker.compose.project={settings.project}", "com.docker.compose.service=api")
+        users = docker.lines("ps", "--all", "--quiet", *(f"--filter=label={label}" for label in labels))
         if users:
             docker.run("rm", "--force", *users)
         docker.run("rmi", *sorted(bad), check=False)
@@ -93,7 +109,7 @@ def _terminate_recorded(settings: Settings) -> None:
 
 def _remove_broken(docker: Docker, settings: Settings) -> None:
     """Remove the containers that do not work: compose then makes them anew, without a trace of what was done to them."""
-    broken = unhealthy_services(docker, settings)
+    broken = unhealthy_services(docker, settings, through_proxy=False)
     present = {str(c["Name"]).lstrip("/") for c in docker.inspect(*(settings.container(s) for s in broken))}
     if present:
         docker.run("rm", "--force", *sorted(present))
@@ -105,7 +121,11 @@ def _prepare_database(docker: Docker, settings: Settings) -> None:
     if not _runs(next(iter(docker.inspect(database)), None)):
         compose(docker, settings, "up", "--detach", "--quiet-pull", "db")
         ready = ("pg_isready", "--quiet", "--host=127.0.0.1", "--dbname=orders")
-        wait_until("the database to be ready", lambda: docker.execute(database, *ready, check=False).returncode == 0, seconds=SECONDS_TO_HEALTHY)
+        wait_until(
+            "the database to be ready",
+            lambda: docker.execute(database, *ready, check=False).returncode == 0,
+            seconds=SECONDS_TO_HEALTHY,
+        )
     query = ("psql", "--no-align", "--tuples-only", "--command=SELECT max(version) FROM schema_version", "orders")
     if docker.execute(database, *query, check=False).stdout.strip() != str(SCHEMA):
         compose(docker, settings, "run", "--rm", "--no-deps", "api", "python3", "-m", "app.migrate")
@@ -131,23 +151,30 @@ def _api_works(docker: Docker, settings: Settings) -> bool:
     return False
 
 
-def unhealthy_services(docker: Docker, settings: Settings) -> list[str]:
-    """Services that do not run, are not reported healthy, or do not answer their users."""
+def unhealthy_services(docker: Docker, settings: Settings, *, through_proxy: bool = True) -> list[str]:
+    """Services that do not run, are not reported healthy, or do not answer their users.
+
+    Without ``through_proxy`` the proxy is not blamed for what lies behind it.
+    """
     containers = {str(c["Name"]).lstrip("/"): c for c in docker.inspect(*(settings.container(s) for s in SERVICES))}
     urls = {
         "api": settings.url("api", "/api/health"),
-        "proxy": settings.url("proxy", "/api/health"),
+        "proxy": settings.url("proxy", "/api/health" if through_proxy else "/proxy-health"),
         "frontend": settings.url("frontend", "/"),
         legacy_process.SERVICE: settings.url("api_process", "/api/health"),
     }
-    return [s for s in SERVICES if not _runs(containers.get(settings.container(s))) or (s in urls and not health.is_ok(urls[s]))]
+    return [
+        s
+        for s in SERVICES
+        if not _runs(containers.get(settings.container(s))) or (s in urls and not health.is_ok(urls[s]))
+    ]
 
 
 def _runs(container: dict[str, Any] | None) -> bool:
     """Whether a container runs and its own health check, where it has one, passes."""
     if container is None or container["State"]["Status"] != "running":
         return False
-    return container["State"].get("Health", {}).get("Status", "healthy") == "healthy"
+    return bool(container["State"].get("Health", {}).get("Status", "healthy") == "healthy")
 
 
 def take_down(docker: Docker, settings: Settings) -> None:

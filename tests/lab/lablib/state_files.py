@@ -49,12 +49,16 @@ def read_secrets(settings: Settings) -> Secrets:
             demo_password=secrets.token_urlsafe(16),
         )
         write_file(path, json.dumps(drawn, indent=2) + "\n")
-    return json.loads(path.read_text(encoding="utf-8"))
+    known: Secrets = json.loads(path.read_text(encoding="utf-8"))
+    return known
 
 
 def compose_variables(settings: Settings, api_version: str = CURRENT_RELEASE) -> dict[str, str]:
     """Contents of .env: what compose fills into compose.yaml. A deployment of the API is a change of LAB_API_VERSION."""
-    ports = {f"LAB_PORT_{name.upper()}": str(settings.port(name)) for name in ("api", "api_process", "database", "cache", "proxy", "frontend")}
+    ports = {
+        f"LAB_PORT_{name.upper()}": str(settings.port(name))
+        for name in ("api", "api_process", "database", "cache", "proxy", "frontend")
+    }
     return {"LAB_PROJECT": settings.project, "LAB_API_VERSION": api_version, **ports}
 
 

@@ -1,5 +1,7 @@
 """Writes a heartbeat every second, to the log and to a file whose age the health check looks at."""
 
+from __future__ import annotations
+
 import datetime
 import signal
 import sys

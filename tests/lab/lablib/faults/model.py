@@ -10,9 +10,9 @@ from typing import Any
 
 from .. import health, stack
 from ..docker import Docker
-from ..images import CURRENT_RELEASE, IMAGE_PREFIX, UNPUBLISHED
+from ..images import CURRENT_RELEASE, UNPUBLISHED
 from ..processes import identify
-from ..settings import Settings
+from ..settings import IMAGE_PREFIX, Settings
 from ..shell import LabError
 from ..state_files import api_environment, compose_variables, environment_text, write_file
 
@@ -47,14 +47,16 @@ class Lab:
 
     def is_reported_unhealthy(self) -> bool:
         """Whether the engine has noticed as well: its health check runs a little after ours."""
-        return self.state("api").get("Health", {}).get("Status") == "unhealthy"
+        return bool(self.state("api").get("Health", {}).get("Status") == "unhealthy")
 
     def address(self, service: str) -> str:
         """IP address of a service's container in the lab's network."""
         networks = self.docker.inspect(self.settings.container(service))[0]["NetworkSettings"]["Networks"]
-        return networks[f"{self.settings.project}_default"]["IPAddress"]
+        return str(networks[f"{self.settings.project}_default"]["IPAddress"])
 
-    def deploy(self, version: str = CURRENT_RELEASE, *, without: str = "", extra: Mapping[str, str] | None = None) -> None:
+    def deploy(
+        self, version: str = CURRENT_RELEASE, *, without: str = "", extra: Mapping[str, str] | None = None
+    ) -> None:
         """Deploy the API as an operator would: change the files, run compose up. A failing start is not an error here."""
         if version != CURRENT_RELEASE:
             self.docker.run("tag", f"{IMAGE_PREFIX}/{UNPUBLISHED}:{version}", f"{IMAGE_PREFIX}/api:{version}")
@@ -66,7 +68,9 @@ class Lab:
 
     def start_process(self, *argv: str) -> None:
         """Start a process on this machine; `tests/lab/up` and `down` end it."""
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         identity = identify(process.pid)
         if identity is None:
             raise LabError(f"`{' '.join(argv)}` ended at once")
@@ -86,7 +90,7 @@ class Fault:
     """What it does, in the third person: "stops the database"."""
     cause: str
     """What a diagnosis should find."""
-    inject: Callable[[Lab], None]
+    inject: Callable[[Lab], object]
     symptom: Callable[[Lab], bool]
     """Whether the fault can be seen from outside by now."""
     seconds: float = 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import legacy_process
+from ..health import status_of
 from ..legacy_process import DIRECTORY, PID_FILE, PORT, USER
 from .model import Fault, Lab
 
@@ -31,8 +32,12 @@ def _stop(lab: Lab) -> None:
 
 def _take_port(lab: Lab) -> None:
     _stop(lab)
-    server = f"python3 -m http.server --directory /srv {PORT}"
-    _shell(lab, f"start-stop-daemon --start --background --chuid nobody --startas /usr/bin/env -- {server}")
+    daemon = "start-stop-daemon --start --background --make-pidfile --pidfile /run/neighbour.pid --chuid nobody"
+    _shell(lab, f"{daemon} --startas /usr/bin/python3 -- -m http.server --directory /srv {PORT}")
+
+
+def _port_taken(lab: Lab) -> bool:
+    return not _runs(lab) and status_of(lab.settings.url("api_process", "/api/health")) == 404
 
 
 def _restart_with(lab: Lab, environment: dict[str, str]) -> None:
@@ -55,12 +60,52 @@ HOST = ("api_process",)
 
 FAULTS = (
     Fault("process-stopped", HOST, "stops the API's process", "stopped", _stop, _gone),
-    Fault("process-killed", HOST, "kills the API's processes (SIGKILL); the pid file stays", "stopped",
-          lambda lab: _shell(lab, f"pkill -KILL -u {USER}"), _gone),
-    Fault("process-hung", HOST, "freezes the API's processes (SIGSTOP)", "hung", lambda lab: _shell(lab, f"pkill -STOP -u {USER}"), _failing),
-    Fault("process-unhealthy", HOST, "makes the API answer 503 until its next start", "unhealthy",
-          lambda lab: _shell(lab, f"touch {DIRECTORY}/run/unhealthy"), _failing),
-    Fault("process-port-taken", HOST, "stops the API's process and lets a foreign process hold its port", "port_taken_foreign", _take_port, _gone),
-    Fault("process-missing-env", HOST, "starts the API's process without JWT_SECRET, so that it ends", "missing_env", _lose_variable, _gone),
-    Fault("process-restart-fails", HOST, "gives the API's process a setting it refuses: no start helps", "unknown", _refuse_to_start, _gone),
+    Fault(
+        "process-killed",
+        HOST,
+        "kills the API's processes (SIGKILL); the pid file stays",
+        "stopped",
+        lambda lab: _shell(lab, f"pkill -KILL -u {USER}"),
+        _gone,
+    ),
+    Fault(
+        "process-hung",
+        HOST,
+        "freezes the API's processes (SIGSTOP)",
+        "hung",
+        lambda lab: _shell(lab, f"pkill -STOP -u {USER}"),
+        _failing,
+    ),
+    Fault(
+        "process-unhealthy",
+        HOST,
+        "makes the API answer 503 until its next start",
+        "unhealthy",
+        lambda lab: _shell(lab, f"touch {DIRECTORY}/run/unhealthy"),
+        _failing,
+    ),
+    Fault(
+        "process-port-taken",
+        HOST,
+        "stops the API's process and lets a foreign process hold its port",
+        "port_taken_foreign",
+        _take_port,
+        _port_taken,
+    ),
+    Fault(
+        "process-missing-env",
+        HOST,
+        "starts the API's process without JWT_SECRET, so that it ends",
+        "missing_env",
+        _lose_variable,
+        _gone,
+    ),
+    Fault(
+        "process-restart-fails",
+        HOST,
+        "gives the API's process a setting it refuses: no start helps",
+        "boot_failure",
+        _refuse_to_start,
+        _gone,
+    ),
 )

@@ -31,7 +31,9 @@ def _move_api(lab: Lab) -> None:
     squatters = []
     for number in range(MOST_ADDRESSES):
         name = f"{lab.settings.project}-squatter-{number}"
-        lab.docker.run("run", "--detach", "--name", name, *labels, "--network", network, PYTHON.reference, "sleep", "infinity")
+        lab.docker.run(
+            "run", "--detach", "--name", name, *labels, "--network", network, PYTHON.reference, "sleep", "infinity"
+        )
         squatters.append(name)
         if lab.docker.inspect(name)[0]["NetworkSettings"]["Networks"][network]["IPAddress"] == old:
             break
@@ -47,8 +49,28 @@ def _unreached(lab: Lab) -> bool:
 
 
 FAULTS = (
-    Fault("proxy-off-network", ("proxy",), "disconnects the proxy from the network", "proxy_off_network", _disconnect, _unreached),
-    Fault("proxy-config-invalid", ("proxy",), "breaks the proxy's configuration and restarts it, so that it ends", "proxy_config_invalid",
-          _break_configuration, lambda lab: _unreached(lab) and lab.has_ended("proxy")),
-    Fault("proxy-stale", ("proxy",), "gives the API a new address, which the proxy does not notice", "proxy_stale", _move_api, _unreached),
+    Fault(
+        "proxy-off-network",
+        ("proxy",),
+        "disconnects the proxy from the network",
+        "proxy_off_network",
+        _disconnect,
+        _unreached,
+    ),
+    Fault(
+        "proxy-config-invalid",
+        ("proxy",),
+        "breaks the proxy's configuration and restarts it, so that it ends",
+        "proxy_config_invalid",
+        _break_configuration,
+        lambda lab: _unreached(lab) and lab.has_ended("proxy"),
+    ),
+    Fault(
+        "proxy-stale",
+        ("proxy",),
+        "gives the API a new address, which the proxy does not notice",
+        "proxy_stale",
+        _move_api,
+        _unreached,
+    ),
 )

@@ -26,9 +26,13 @@ def as_table() -> str:
 
 def as_text() -> str:
     """The faults for a terminal, one per line."""
-    return "\n".join(f"{f.name:<24} {f.summary} (fails: {', '.join(f.services)}; cause: {f.cause})" for f in FAULTS.values())
+    return "\n".join(
+        f"{f.name:<24} {f.summary} (fails: {', '.join(f.services)}; cause: {f.cause})" for f in FAULTS.values()
+    )
 
 
 def as_data() -> list[dict[str, object]]:
     """The faults for programs, such as the fault matrix of the tests."""
-    return [{"name": f.name, "services": list(f.services), "summary": f.summary, "cause": f.cause} for f in FAULTS.values()]
+    return [
+        {"name": f.name, "services": list(f.services), "summary": f.summary, "cause": f.cause} for f in FAULTS.values()
+    ]

@@ -1,5 +1,7 @@
 """Settings of gunicorn: two workers with threads, log to stderr, and the lab's switch for a memory leak."""
 
+from __future__ import annotations
+
 import os
 
 from app import lab_switches

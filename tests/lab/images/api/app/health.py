@@ -10,6 +10,7 @@ from . import lab_switches, release
 from .database import schema_version, transaction
 from .settings import Settings
 
+NOT_CHECKED = "not checked, for the database cannot be used"
 PROBE_BYTES = 65536  # large enough to need new pages of a full file system
 
 
@@ -28,7 +29,7 @@ def _database(settings: Settings) -> tuple[str | None, str | None]:
             cursor.execute("SELECT 1")
             version = schema_version(cursor)
     except psycopg2.Error as error:
-        return " ".join(str(error).split()) or type(error).__name__, "unknown: no database"
+        return " ".join(str(error).split()) or type(error).__name__, NOT_CHECKED
     if version < release.SCHEMA:
         return None, (
             f"Pending migration: database is at version {version}, code needs version {release.SCHEMA}"

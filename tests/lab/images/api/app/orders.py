@@ -35,7 +35,9 @@ def _given() -> tuple[str, int] | None:
     """Item and quantity of the request, None when they are no order."""
     given = request.get_json(silent=True) or {}
     item, quantity = given.get("item"), given.get("quantity")
-    valid = isinstance(item, str) and item and isinstance(quantity, int) and not isinstance(quantity, bool) and quantity > 0
+    valid = (
+        isinstance(item, str) and item and isinstance(quantity, int) and not isinstance(quantity, bool) and quantity > 0
+    )
     return (item, quantity) if valid else None
 
 

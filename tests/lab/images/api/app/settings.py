@@ -30,7 +30,11 @@ def read_settings() -> Settings:
         raise SystemExit(1)
     region = os.environ.get("ORDERS_REGION", REGIONS[0])
     if region not in REGIONS:
-        print(f"ERROR Refusing to start: ORDERS_REGION is {region!r}, known are {', '.join(REGIONS)}", file=sys.stderr, flush=True)
+        print(
+            f"ERROR Refusing to start: ORDERS_REGION is {region!r}, known are {', '.join(REGIONS)}",
+            file=sys.stderr,
+            flush=True,
+        )
         raise SystemExit(78)
     environ = os.environ
     return Settings(
