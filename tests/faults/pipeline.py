@@ -73,13 +73,13 @@ class Workplace:
         results = json.loads(result_file.read_text(encoding="utf-8")) if result_file.exists() else []
         return Outcome(runner.rc, results, output, artifacts[-1] or {} if artifacts else {})
 
-    def start(self, *arguments: str, output: Path) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, output: Path, **environment: str) -> subprocess.Popen[bytes]:
         """Start ansible-playbook itself in the background, for runs that are killed or that race."""
         with output.open("wb") as stream:
             return subprocess.Popen(
                 ["ansible-playbook", "-i", str(INVENTORY), str(ROOT / "playbooks/api_down.yml"), *arguments],
                 cwd=ROOT,
-                env={**os.environ, **self.environment, "SRE_REMEDIATION_RESULT_FILE": f"{output}.json"},
+                env={**os.environ, **self.environment, "SRE_REMEDIATION_RESULT_FILE": f"{output}.json", **environment},
                 stdout=stream,
                 stderr=subprocess.STDOUT,
             )
