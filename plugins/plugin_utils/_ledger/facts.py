@@ -24,6 +24,9 @@ from .model import (
 )
 from .store import Transaction
 
+LATEST = 1e11
+"""Later than every time. A range with two ends is what planners take an index for, even before their first ANALYZE."""
+
 
 def gather(tx: Transaction, request: AdmissionRequest, now: float) -> Facts:
     incident = None
@@ -105,8 +108,9 @@ def _cooldown(tx: Transaction, request: AdmissionRequest, now: float) -> Cooldow
     """
     own = request.incident_id or ""
     incidents = tx.rows(
-        "SELECT id, closed_at FROM incidents WHERE disruptive_at IS NOT NULL AND closed_at > ? AND id <> ?",
-        (now - request.policy.cooldown, own),
+        "SELECT id, closed_at FROM incidents WHERE disruptive_at IS NOT NULL AND closed_at BETWEEN ? AND ? "
+        "AND id <> ?",
+        (now - request.policy.cooldown, LATEST, own),
     ) + tx.rows(
         "SELECT id, closed_at FROM incidents WHERE closed_at IS NULL AND disruptive_at > 0 AND id <> ?", (own,)
     )
@@ -137,8 +141,9 @@ def _failing(tx: Transaction, since: float) -> tuple[str, ...]:
     """Services whose newest finding since then is a symptom that was not made to go away."""
     columns = "service, found, verdict, COALESCE(closed_at, opened_at) AS at"
     rows = tx.rows(
-        f"SELECT {columns} FROM incidents WHERE opened_at > ? UNION SELECT {columns} FROM incidents WHERE closed_at > ?",
-        (since, since),
+        f"SELECT {columns} FROM incidents WHERE opened_at BETWEEN ? AND ? "
+        f"UNION SELECT {columns} FROM incidents WHERE closed_at BETWEEN ? AND ?",
+        (since, LATEST, since, LATEST),
     )
     newest = {row["service"]: row for row in sorted(rows, key=lambda row: row["at"])}
     return tuple(

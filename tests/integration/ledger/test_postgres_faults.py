@@ -58,20 +58,28 @@ def test_missing_schema(postgres_server, clock):
     fails(lambda: open_ledger(dsn, clock), "ledger_unwritable", "schema of the search_path does not exist")
 
 
-def test_read_only_server(postgres_location, clock, admin, ask):
-    """A hot standby refuses what a read-only role default only discourages: here a role without any privilege."""
+def test_a_role_that_may_only_read(postgres_location, clock, admin, ask):
     open_ledger(postgres_location, clock).close()
     schema = postgres_location.rpartition("%3D")[2]
-    admin.execute(f"CREATE ROLE reader_{schema} LOGIN; GRANT USAGE ON SCHEMA {schema} TO reader_{schema}")
+    admin.execute(f"CREATE ROLE reader_{schema} LOGIN PASSWORD 'canary'; GRANT USAGE ON SCHEMA {schema} TO reader_{schema}")
     admin.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO reader_{schema}")
     try:
         parts = urlsplit(postgres_location)
-        dsn = parts._replace(netloc=f"reader_{schema}@{parts.hostname}:{parts.port}").geturl()
+        dsn = parts._replace(netloc=f"reader_{schema}:canary@{parts.hostname}:{parts.port}").geturl()
         with open_ledger(dsn, clock) as ledger:
             assert ledger.incidents() == []
             fails(lambda: ledger.admit(ask()), "ledger_unwritable", "the role lacks a privilege")
     finally:
         admin.execute(f"DROP OWNED BY reader_{schema}; DROP ROLE reader_{schema}")
+
+
+def test_a_server_in_read_only_mode_like_a_standby(postgres_location, clock, ask):
+    """The refusal a hot standby answers with (SQLSTATE 25006), provoked in a session of our own."""
+    with open_ledger(postgres_location, clock) as ledger, pytest.raises(LedgerError) as caught:
+        with ledger._store.transaction() as tx:  # A read transaction is READ ONLY on the server too.
+            tx.execute("DELETE FROM freezes")
+    assert caught.value.code == "ledger_unwritable"
+    assert "read-only" in caught.value.message
 
 
 def test_another_applications_tables_are_not_taken_over(postgres_location, clock, admin):
