@@ -22,6 +22,9 @@ STABLE_SECONDS = 10.0
 #: Exits within STABLE_SECONDS of a start, in a row, that make a crash loop.
 QUICK_EXITS = 3
 
+#: Seconds by which the clocks of engine and kernel, and the moments they note, may differ.
+CLOCK_SLACK = 1.0
+
 #: How far back the engine is asked, in seconds, and how many events are shown.
 WINDOW_SECONDS = 3600
 SHOWN = 20
@@ -96,5 +99,10 @@ def last_exit(events: list[Event]) -> tuple[float, int, bool] | None:
     if died is None or died.exit_code is None:
         return None
     begun = max((event.at for event in events if event.action == "start" and event.at < died.at), default=0.0)
-    oom_killed = died.exit_code == 137 and any(event.action == "oom" and begun <= event.at <= died.at + 1 for event in events)
-    return (died.at, died.exit_code, oom_killed)
+    return (died.at, died.exit_code, ran_out_of_memory(events, begun, died.at, died.exit_code))
+
+
+def ran_out_of_memory(events: list[Event], begun: float, ended: float, code: int) -> bool:
+    """Tell whether a run of one container, from ``begun`` to ``ended`` (epoch seconds) with exit code ``code``, was killed for memory."""
+    inside = (begun - CLOCK_SLACK, ended + CLOCK_SLACK)
+    return code == 137 and any(event.action == "oom" and inside[0] <= event.at <= inside[1] for event in events)

@@ -19,6 +19,9 @@ from ansible_collections.sre.remediation.plugins.module_utils._docker.events imp
 #: Characters of a line that are kept.
 LINE_LENGTH = 4000
 
+#: Seconds by which the engine may note a start too late.
+START_SLACK = 5.0
+
 Json = dict[str, t.Any]
 
 
@@ -70,12 +73,14 @@ def merged(by_instance: dict[str, list[tuple[str, str]]], count: int) -> list[st
 def since(container: Json, status: str, events: list[Event]) -> str | None:
     """Return where the current or last run begins, as the engine's ``since``; None when the container never ran.
 
-    In a crash loop that is the start of the run before, as the newest one may not have said anything yet.
+    The engine notes a start after the process began, under load seconds after its first line; so the run begins a little before its start, but
+    not before the end of the run before. In a crash loop the run before is taken along, as the newest one may not have said anything yet.
     """
-    started = times.epoch(container["State"].get("StartedAt"))
+    state = container["State"]
+    started = times.epoch(state.get("StartedAt"))
     if started is None:
         return None
-    earlier = [start for start, end, code in event_log.runs(events) if start < started]
-    if status == "crash_loop" and earlier:
-        started = earlier[-1] - 0.5  # the event is written a moment after the process began
-    return f"{started:.6f}"
+    if status == "crash_loop":
+        started = max((start for start, end, code in event_log.runs(events) if end <= started), default=started)
+    ends = [event.at for event in events if event.action == "die"] + [times.epoch(state.get("FinishedAt")) or 0.0]
+    return f"{max(started - START_SLACK, *(end for end in ends if end <= started), 0.0):.6f}"

@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.sre.remediation.plugins.module_utils._docker import events as event_log
-from ansible_collections.sre.remediation.plugins.module_utils._docker import images, logs, memory, ports, state, times
+from ansible_collections.sre.remediation.plugins.module_utils._docker import images, logs, memory, oom, ports, state, times
 from ansible_collections.sre.remediation.plugins.module_utils._docker.api import Engine, EngineError
 from ansible_collections.sre.remediation.plugins.module_utils._docker.events import Event
 from ansible_collections.sre.remediation.plugins.module_utils._docker.select import PROJECT, SERVICE, Selector, find, labels_of, name_of
@@ -62,7 +62,10 @@ class _Reader:
         filters = {"container": [container["Id"]], "event": list(event_log.ACTIONS)}
         begin, end = f"{now - event_log.WINDOW_SECONDS:.6f}", f"{now:.6f}"
         documents = self.optional("events", lambda: self.engine.documents("/events", since=begin, until=end, filters=filters), [])
-        return event_log.read(documents)
+        found = event_log.read(documents)
+        if self.engine.options.is_local and oom.unexplained(container, found):
+            found = sorted(found + oom.seen_by_kernel(container), key=lambda event: event.at)
+        return found
 
     def memory(self, container: Json) -> int | None:
         if not state.is_up(container):

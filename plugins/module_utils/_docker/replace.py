@@ -44,18 +44,20 @@ def base_name(container: Json) -> str:
     return name_of(container).removesuffix(OLD_SUFFIX).removesuffix(NEW_SUFFIX)
 
 
-def tidy_steps(current: Json | None, new: Json | None, old: Json | None) -> list[str]:
+def tidy_steps(current: Json | None, new: Json | None, old: Json | None, now: float) -> list[str]:
     """Decide what an interrupted replacement needs, from the containers under the name, under the new and under the old name.
 
-    ``remove new``: it never served. ``remove old``: its replacement took over. ``put back``: (after ``remove current``, when there is one that
-    does not serve) the old one gets its name back.
+    ``remove new``: it never served. ``remove old``: its replacement is up. ``put back``: the old one gets its name back (after
+    ``remove current`` when a replacement has it that is not up, so that nobody takes an unproven one for the service).
+
+    :param now: epoch seconds on the engine's clock.
     """
     steps = ["remove new"] if new else []
     if old and current is None:
         steps.append("put back")
     elif old and current:
-        serves = state.is_up(current) and state.health_of(current) != "unhealthy" and not current.get("RestartCount", 0)
-        steps += ["remove old"] if serves else ["remove current", "put back"]
+        up, _ = wait.verdict(current, now)
+        steps += ["remove old"] if up else ["remove current", "put back"]
     return steps
 
 
@@ -63,7 +65,7 @@ def tidy(engine: Engine, container: Json, check_mode: bool) -> tuple[Json, list[
     """Finish or take back a replacement that was interrupted; return the container to go on with, and what was done in words."""
     name = base_name(container)
     parts = {kind: _inspect(engine, name + suffix) for kind, suffix in (("current", ""), ("new", NEW_SUFFIX), ("old", OLD_SUFFIX))}
-    steps = tidy_steps(parts["current"], parts["new"], parts["old"])
+    steps = tidy_steps(parts["current"], parts["new"], parts["old"], engine.now())
     actions = []
     for step in steps:
         kind = "old" if step == "put back" else step.removeprefix("remove ")

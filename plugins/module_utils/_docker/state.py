@@ -90,7 +90,8 @@ def last_exit(container: Json, events: list[Event]) -> Json | None:
     elif ended is None:
         return None
     else:
-        at, code, oom_killed = ended, state.get("ExitCode", 0), bool(state.get("OOMKilled"))
+        at, code = ended, state.get("ExitCode", 0)
+        oom_killed = bool(state.get("OOMKilled")) or event_log.ran_out_of_memory(events, times.epoch(state.get("StartedAt")) or 0.0, ended, code)
     reason = "out of memory" if oom_killed else EXIT_REASONS.get(code, "error")
     return {"code": code, "reason": reason, "oom_killed": oom_killed, "at": times.iso(at)}
 

@@ -150,6 +150,7 @@ def test_verdict_without_a_health_check_needs_a_second_of_running(container):
         ("up", False, True, ["remove old"]),
         ("created", False, True, ["remove current", "put back"]),
         ("unhealthy", False, True, ["remove current", "put back"]),
+        ("starting", False, True, ["remove current", "put back"]),
         ("looping", False, True, ["remove current", "put back"]),
         (None, False, False, []),
     ],
@@ -159,10 +160,11 @@ def test_what_an_interrupted_replacement_needs(container, current, new, old, exp
         "up": container(),
         "created": container(State={"Status": "created"}),
         "unhealthy": container(State={"Health": {"Status": "unhealthy"}}),
+        "starting": container(State={"Health": {"Status": "starting"}}),
         "looping": container(RestartCount=3),
         None: None,
     }
-    assert replace.tidy_steps(states[current], container() if new else None, container() if old else None) == expected
+    assert replace.tidy_steps(states[current], container() if new else None, container() if old else None, NOW) == expected
 
 
 @pytest.mark.parametrize("suffix", ["", select.NEW_SUFFIX, select.OLD_SUFFIX])

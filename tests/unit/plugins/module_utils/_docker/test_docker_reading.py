@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.sre.remediation.plugins.module_utils._docker import images, logs, memory, ports, select, times
+from ansible_collections.sre.remediation.plugins.module_utils._docker import images, logs, memory, ports, select
 from ansible_collections.sre.remediation.plugins.module_utils._docker.events import Event
 
 
@@ -106,12 +106,29 @@ def test_logs_of_several_instances_are_merged_by_time_and_name_their_own():
     assert logs.merged({"a": [("1", "x")]}, 0) == []
 
 
-def test_logs_begin_with_the_last_run_and_in_a_crash_loop_with_the_one_before(container):
-    started = times.epoch("2026-11-21T22:49:51.943352Z")
-    earlier = [Event("c", started - 5, "start"), Event("c", started - 1, "die", exit_code=1)]
-    assert logs.since(container(), "running", earlier) == "1795301391.943352"
-    assert logs.since(container(), "crash_loop", earlier) == "1795301386.443352"
-    assert logs.since(container(), "crash_loop", []) == "1795301391.943352"
+STARTED = 1795301391.943352
+FIRST = [Event("c", STARTED - 30, "start"), Event("c", STARTED - 20, "die", exit_code=1)]
+SECOND = [Event("c", STARTED - 4, "start"), Event("c", STARTED - 1, "die", exit_code=1)]
+ENDED = [Event("c", STARTED + 0.01, "start"), Event("c", STARTED + 2, "die", exit_code=1)]
+
+
+@pytest.mark.parametrize(
+    ("status", "events", "state", "begin"),
+    [
+        ("running", [], {}, STARTED - logs.START_SLACK),
+        ("running", FIRST, {}, STARTED - logs.START_SLACK),
+        ("running", FIRST + SECOND, {}, STARTED - 1),
+        ("running", [], {"FinishedAt": "2026-11-21T22:49:50.943352Z"}, STARTED - 1),
+        ("stopped", FIRST + SECOND + ENDED, {"FinishedAt": "2026-11-21T22:49:53.943352Z"}, STARTED - 1),
+        ("crash_loop", FIRST + SECOND + ENDED, {"FinishedAt": "2026-11-21T22:49:53.943352Z"}, STARTED - 4 - logs.START_SLACK),
+        ("crash_loop", ENDED, {"FinishedAt": "2026-11-21T22:49:53.943352Z"}, STARTED - logs.START_SLACK),
+    ],
+)
+def test_logs_begin_with_the_last_run_and_in_a_crash_loop_with_the_one_before(container, status, events, state, begin):
+    assert float(logs.since(container(State=state), status, events)) == pytest.approx(begin, abs=1e-5)
+
+
+def test_a_container_that_never_ran_has_no_logs(container):
     assert logs.since(container(State={"StartedAt": "0001-01-01T00:00:00Z"}), "stopped", []) is None
 
 

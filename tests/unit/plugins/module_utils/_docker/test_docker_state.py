@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.sre.remediation.plugins.module_utils._docker import events, state, times
+from ansible_collections.sre.remediation.plugins.module_utils._docker import events, oom, state, times
 from ansible_collections.sre.remediation.plugins.module_utils._docker.events import Event
 
 STARTED = times.epoch("2026-11-21T22:49:51.943352437Z")
@@ -52,10 +52,12 @@ def test_instance_status(container, change, restarts, seen, now, expected):
         ({}, [], None),
         ({}, loop((5, 3)), (3, "error", False)),
         ({}, [Event("c", 1, "start"), Event("c", 2, "oom"), Event("c", 3, "die", exit_code=137)], (137, "out of memory", True)),
-        ({}, [Event("c", 0, "oom"), Event("c", 1, "start"), Event("c", 9, "die", exit_code=137)], (137, "killed (SIGKILL)", False)),
+        ({}, [Event("c", 0, "oom"), Event("c", 5, "start"), Event("c", 9, "die", exit_code=137)], (137, "killed (SIGKILL)", False)),
         ({"Status": "created"}, [], None),
         ({"Status": "exited", "ExitCode": 127, "FinishedAt": "2026-11-21T22:50:00Z"}, [], (127, "command not found", False)),
         ({"Status": "exited", "ExitCode": 137, "OOMKilled": True, "FinishedAt": "2026-11-21T22:50:00Z"}, [], (137, "out of memory", True)),
+        ({"Status": "exited", "ExitCode": 137, "FinishedAt": "2026-11-21T22:50:00Z"}, [Event("c", LATER - 98, "oom")], (137, "out of memory", True)),
+        ({"Status": "exited", "ExitCode": 137, "FinishedAt": "2026-11-21T22:50:00Z"}, [Event("c", STARTED - 9, "oom")], (137, "killed (SIGKILL)", False)),
         ({"Status": "exited", "ExitCode": 7, "FinishedAt": "2026-11-21T22:50:00Z"}, loop((5, 3)), (7, "error", False)),
     ],
 )
@@ -126,3 +128,30 @@ def test_events_are_read_in_order_and_shown_in_words():
     ]
     assert [entry["what"] for entry in events.shown(events.read(documents))] == ["health_status: unhealthy", "kill, signal 9", "die, exit code 137"]
     assert len(events.shown(loop(*[(1, 1)] * 30))) == events.SHOWN
+
+
+KMSG = (
+    "6,3799,2809916567,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=c1,mems_allowed=0,oom_memcg=/docker/c1,task_memcg=/docker/c1,"
+    "task=tail,pid=15269,uid=0\n"
+)
+
+
+def test_kills_for_memory_in_the_kernel_log():
+    records = ["6,1,5,-;veth0: entered promiscuous mode\n", KMSG, KMSG.replace("task_memcg=/docker/c1", "task_memcg=/docker/c2")]
+    assert oom.kills(records, "c1", 1000.0) == [Event("c1", 3809.916567, "oom")]
+
+
+@pytest.mark.parametrize(
+    ("change", "seen", "expected"),
+    [
+        ({"Status": "exited", "ExitCode": 137}, [], True),
+        ({"Status": "exited", "ExitCode": 137, "OOMKilled": True}, [], False),
+        ({"Status": "exited", "ExitCode": 137}, [Event("c", 1, "kill")], False),
+        ({"Status": "exited", "ExitCode": 1}, [], False),
+        ({}, [Event("c", 1, "die", exit_code=137)], True),
+        ({}, [Event("c", 1, "die", exit_code=1)], False),
+        ({}, [], False),
+    ],
+)
+def test_an_exit_137_nobody_explains(container, change, seen, expected):
+    assert oom.unexplained(container(State=change), seen) is expected
