@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
                 for name, value in params[option].items():
                     if not isinstance(value, dict):
                         raise RemediationError(f"{option}.{name} must be a dictionary", code="bad_argument")
-            rules = make_rules(params.pop("causes"), params["related"])
+            rules = make_rules(params.pop("causes"))
             return redact(decide(rules, gather(**params)))
         except RemediationError as error:
             return {"failed": True, "msg": error.message, "code": error.code}

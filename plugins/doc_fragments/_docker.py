@@ -58,3 +58,18 @@ options:
       - Name of the service in its Compose project (label C(com.docker.compose.service)).
     type: str
 """
+
+    # For modules that make containers again.
+    REPLACE = r"""
+options:
+  stop_timeout:
+    description:
+      - Seconds the old container has to stop before it is killed. Its own stop timeout by default (10 seconds when it has none).
+    type: int
+  wait:
+    description:
+      - Seconds the new container has to come up, counted from its start.
+      - Up means healthy where there is a health check, else one second of running without a restart. V(0) does not wait.
+    type: float
+    default: 60.0
+"""

@@ -17,11 +17,13 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 from ansible_collections.sre.remediation.plugins.module_utils._redact import redact
+from ansible_collections.sre.remediation.plugins.plugin_utils._ledger.ledger import state_directory
 
 SUMS = "SHA256SUMS"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
@@ -34,8 +36,7 @@ class EvidenceError(RemediationError):
 
 def default_directory(environ: Mapping[str, str] = os.environ) -> str:
     """SRE_REMEDIATION_EVIDENCE_DIR, else sre-remediation/evidence under $XDG_STATE_HOME (or ~/.local/state)."""
-    state = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME") or Path.home()) / ".local" / "state"
-    return environ.get("SRE_REMEDIATION_EVIDENCE_DIR") or str(Path(state) / "sre-remediation" / "evidence")
+    return environ.get("SRE_REMEDIATION_EVIDENCE_DIR") or str(state_directory(environ) / "evidence")
 
 
 def save(
@@ -73,7 +74,8 @@ def save(
         ) from error
     finally:
         if draft is not None:
-            shutil.rmtree(draft, ignore_errors=True)
+            with suppress(OSError):  # Renamed away, or on the broken disk that the error above tells of.
+                shutil.rmtree(draft)
     return {"path": str(final), "files": files}
 
 
@@ -83,7 +85,7 @@ def _contents(parts: Mapping[str, str | dict | list], secrets: tuple[str, ...]) 
     contents: dict[str, bytes] = {}
     for name, value in parts.items():
         file_name = name if "." in name else name + (".txt" if isinstance(value, str) else ".json")
-        if not _SAFE_NAME.fullmatch(file_name) or file_name == SUMS or file_name in contents:
+        if not _SAFE_NAME.fullmatch(file_name) or file_name in contents:
             raise EvidenceError(f"evidence part {name!r} is not a usable file name", "evidence_invalid")
         clean = redact(value, secrets)
         text = clean if isinstance(clean, str) else json.dumps(clean, indent=2, sort_keys=True, default=str)

@@ -165,12 +165,10 @@ class Engine:
         """DELETE ``path``."""
         return self._json("DELETE", path, None, query, None)
 
-    def lines(self, path: str, **query: t.Any) -> t.Iterator[t.Any]:
+    def documents(self, path: str, **query: t.Any) -> list[t.Any]:
         """GET a stream of JSON documents, one a line, that ends by itself."""
-        response = self._checked("GET", path, None, query, None)
-        for line in response:
-            if line.strip():
-                yield json.loads(line)
+        content = b"".join(self.chunks(path, **query))
+        return [json.loads(line) for line in content.splitlines() if line.strip()]
 
     def chunks(self, path: str, size: int = 65536, **query: t.Any) -> t.Iterator[bytes]:
         """GET a byte stream that ends by itself, in pieces of at most ``size`` bytes."""
@@ -215,8 +213,7 @@ class Engine:
             return self._connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
-            idle_closed = isinstance(error, (ConnectionError, http.client.RemoteDisconnected, http.client.CannotSendRequest))
-            if reused and idle_closed:
+            if reused and isinstance(error, (ConnectionError, http.client.ImproperConnectionState)):
                 return self._send(method, path, body, timeout)
             raise EngineUnreachable(f"{self.options.docker_host}: {_reason(error)}") from error
 

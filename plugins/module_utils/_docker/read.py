@@ -61,7 +61,7 @@ class _Reader:
     def events(self, container: Json, now: float) -> list[Event]:
         filters = {"container": [container["Id"]], "event": list(event_log.ACTIONS)}
         begin, end = f"{now - event_log.WINDOW_SECONDS:.6f}", f"{now:.6f}"
-        documents = self.optional("events", lambda: list(self.engine.lines("/events", since=begin, until=end, filters=filters)), [])
+        documents = self.optional("events", lambda: self.engine.documents("/events", since=begin, until=end, filters=filters), [])
         return event_log.read(documents)
 
     def memory(self, container: Json) -> int | None:

@@ -72,16 +72,16 @@ class Findings:
     found: bool = False
 
 
-def make_rules(raw: t.Sequence[t.Mapping[str, t.Any]], related: t.Iterable[str]) -> list[Rule]:
+def make_rules(raw: t.Sequence[t.Mapping[str, t.Any]]) -> list[Rule]:
     """Rules from validated arguments. A log signal that no signature gives is an error: its rule could never hold."""
-    prefixes = ["", *(f"{name}_" for name in related)]
-    known = {prefix + signal for signal in log_signals() for prefix in prefixes}
+    known = log_signals()
     rules = []
     for number, entry in enumerate(raw):
         conditions = {key: tuple(entry.get(key) or ()) for key in ("all", "any", "none")}
         for key, names in conditions.items():
             for name in names:
-                if re.match(r"(?:[a-z_]+_)?log_", name) and name not in known:
+                spoken = re.fullmatch(r"(?:[a-z]+_)??(log_.+)", name)
+                if spoken and spoken[1] not in known:
                     message = f"causes[{number}].{key} names the log signal {name}, which no signature gives"
                     raise RemediationError(message, code="bad_argument")
         rules.append(Rule(cause=entry["cause"], summary=entry["summary"], **conditions))
@@ -161,6 +161,8 @@ def _add_source(findings: Findings, prefix: str, service: t.Mapping[str, t.Any],
         findings.facts[f"{prefix.rstrip('_') or 'service'}"] = name
         if not prefix:
             _add_holder(findings, state["port_conflicts"])
+            findings.facts["start_error"] = str(state["start_error"] or "")
+            findings.facts["exit_code"] = str((state["last_exit"] or {}).get("code", ""))
     for signal, hit in scan([*said, *lines]).items():
         findings.seen[prefix + signal] = _clip(hit.line)
         findings.hits[prefix + signal] = hit
@@ -282,6 +284,7 @@ def _facts(findings: Findings, hits: t.Sequence[Hit], log_line: str | None) -> d
     facts.update(findings.facts)
     facts["env"] = ", ".join(findings.env)
     facts["log_line"] = log_line or ""
+    facts["probe"] = "; ".join(findings.failing)
     return facts
 
 

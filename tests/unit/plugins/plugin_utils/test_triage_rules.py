@@ -47,7 +47,7 @@ def diagnose(service=None, logs=(), probes=None, related=None, rules=None, **mor
     related = related or {}
     probes = {"health": DOWN} if probes is None else probes
     findings = gather(service or state(), logs, probes, related, **more)
-    return decide(make_rules(RULES if rules is None else rules, related), findings)
+    return decide(make_rules(RULES if rules is None else rules), findings)
 
 
 TIMEOUT = {**DOWN, "symptom": "timeout", "message": "too slow"}
@@ -154,8 +154,8 @@ def test_a_symptom_that_the_scenario_measured_itself():
             "causes[0].none names the log signal log_adress_in_use, which no signature gives",
         ),
         (
-            {"rules": [{"cause": "x", "summary": "x", "all": ["proxy_log_tls"]}]},
-            "causes[0].all names the log signal proxy_log_tls, which no signature gives",
+            {"rules": [{"cause": "x", "summary": "x", "all": ["proxy_log_adress_in_use"]}]},
+            "causes[0].all names the log signal proxy_log_adress_in_use, which no signature gives",
         ),
     ],
 )
