@@ -65,7 +65,7 @@ class ProcFs:
                 raw = source.read(FILE_BYTES)
         except OSError:
             return None
-        head, _, tail = text.rpartition(")")
+        head, tail = text.rsplit(")", 1)
         fields = tail.split()
         # A process that rewrites its title (setproctitle) may pad it with null bytes or leave one text with blanks.
         argv = tuple(raw.rstrip(b"\0").decode("utf-8", errors="replace").split("\0")) if raw.strip(b"\0") else ()
