@@ -12,8 +12,8 @@ import pytest
 from run_tasks import play
 
 
-def task(name, module, /, **arguments):
-    return {"name": name, f"sre.remediation.{module}": arguments, "ignore_errors": True}
+def task(title, module, **arguments):
+    return {"name": title, f"sre.remediation.{module}": arguments, "ignore_errors": True}
 
 
 @pytest.fixture

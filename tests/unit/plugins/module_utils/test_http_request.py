@@ -71,7 +71,7 @@ def dribble_headers(connection, _request):
 
 def dribble_body(connection, _request):
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    for _ in range(1000):
+    for _number in range(1000):
         connection.sendall(b".")
         time.sleep(0.02)
 
