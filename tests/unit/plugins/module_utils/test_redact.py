@@ -163,7 +163,8 @@ def test_secret_values_of_an_environment():
 
 WORDS = st.sampled_from(
     ["password=", "token: ", "Bearer ", "://", "u:p@h", '"', "'", "\\", ",", "&a=", "\n", R, "[", "]", "abcd1234",
-     "--secret ", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "eyJhbGciOi.eyJzdWIi.x", "Authorization: Basic ",
+     "--secret ", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----",
+     "eyJhbGciOi.eyJzdWIi.x", "Authorization: Basic ",
      "x", " "]
 )  # fmt: skip
 TEXT = st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=12).map("".join))
