@@ -45,7 +45,7 @@ def leftovers(project: str) -> list[str]:
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pair() -> Iterator[None]:
     try:
         lab(ONE, "up")
@@ -54,6 +54,18 @@ def pair() -> Iterator[None]:
     finally:
         lab(TWO, "down")
         lab(ONE, "down")
+
+
+def test_no_secret_is_printed_or_readable_by_others(pair: None) -> None:
+    state = LAB.parent.parent / ".lab" / ONE["LAB_PROJECT"]
+    secrets = json.loads((state / "secrets.json").read_text(encoding="utf-8")).values()
+    output = lab(ONE, "break", "missing-env") + lab(ONE, "up")
+    assert answers(ONE)
+    assert [secret for secret in secrets if secret in output] == []
+    assert state.stat().st_mode & 0o077 == 0
+    assert [
+        path.name for path in state.rglob("*") if path.is_file() and path.name != "lock" and path.stat().st_mode & 0o077
+    ] == []
 
 
 def test_one_lab_does_not_notice_the_other(pair: None) -> None:
@@ -68,15 +80,3 @@ def test_one_lab_does_not_notice_the_other(pair: None) -> None:
     assert leftovers(ONE["LAB_PROJECT"]) == []
     assert not Path("/tmp", f"{ONE['LAB_PROJECT']}-{os.getuid()}").exists()
     assert answers(TWO)
-
-
-def test_no_secret_is_printed_or_readable_by_others(pair: None) -> None:
-    state = LAB.parent.parent / ".lab" / ONE["LAB_PROJECT"]
-    secrets = json.loads((state / "secrets.json").read_text(encoding="utf-8")).values()
-    output = lab(ONE, "break", "missing-env") + lab(ONE, "up")
-    assert answers(ONE)
-    assert [secret for secret in secrets if secret in output] == []
-    assert state.stat().st_mode & 0o077 == 0
-    assert [
-        path.name for path in state.rglob("*") if path.is_file() and path.name != "lock" and path.stat().st_mode & 0o077
-    ] == []
