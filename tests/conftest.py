@@ -1,11 +1,38 @@
-"""Make `ansible_collections.sre.remediation` importable from this checkout for every test."""
+"""What the tests share: the collection importable from this checkout, this environment's tools, one lab, one order."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from ansible.plugins.loader import init_plugin_loader
 
 ROOT = Path(__file__).resolve().parent.parent
+# Quick and telling first: a wrong decision shows before a lab is started, a faulty role before a release is tried.
+ORDER = ("unit", "quality", "integration", "faults", "release")
 
 init_plugin_loader([str(ROOT / "collections")])
+# ansible-playbook and its like are those beside the Python that runs the tests.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the directories in the order above, others after them; within one, as collected."""
+
+    def rank(item: pytest.Item) -> int:
+        directory = item.path.relative_to(ROOT / "tests").parts[0] if item.path.is_relative_to(ROOT / "tests") else ""
+        return ORDER.index(directory) if directory in ORDER else len(ORDER)
+
+    items.sort(key=rank)
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[None]:
+    """Run the lab for all the tests that ask for it, and leave nothing of it behind."""
+    subprocess.run([ROOT / "tests/lab/up"], check=True)
+    yield
+    subprocess.run([ROOT / "tests/lab/down"], check=True)

@@ -43,6 +43,7 @@ _HARMLESS_VALUES = frozenset(
 )
 
 _KEYWORDS = "pass|pwd|secret|token|apikey|credential|cookie|jwt|[a-z_-]key"
+_HINTS = ("pass", "pwd", "secret", "token", "key", "credential", "cookie", "jwt", "identified")
 """What every secret name in a text contains (``authorization`` has its own pattern); is_secret_name() has the last word."""
 
 _USERINFO = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/:@'\"<>]{0,256}):([^\s/'\"<>]{1,1024})@")
@@ -68,10 +69,14 @@ _TOKENS = re.compile(
 )
 _SLACK_HOOK = re.compile(r"(hooks\.slack\.com/(?:services|workflows)/)[A-Za-z0-9/_-]+")
 _VALUE = (
-    r"\\?\"(?:[^\"\\\n]|\\(?!\")[^\n]|\\\"(?=[^\s,:}\]]))*\\?\""
+    r"\"(?:[^\"\\\n]|\\[^\n])*\""
+    r"|\\\"(?:[^\"\\\n]|\\{3}\"|\\{2}[^\"\n]|\\[^\"\\\n])*\\\""
     r"|'(?:[^'\\\n]|\\[^\n])*'"
+    r"|\\?[\"'][^\n]*"
     r"|(?:\[redacted\]|(?![,;&][\w.%-]+[=:])[^\s\"'])+"
 )
+"""A value in quotes, in quotes inside a JSON text, in quotes that never close, or up to white space or the next pair."""
+
 _PAIR = re.compile(rf"(?i)((?:{_KEYWORDS})[\w.-]{{0,60}})(\\?[\"']?[ \t]{{0,5}}[:=][ \t]{{0,5}})({_VALUE})")
 _NAME_BEFORE = re.compile(r"[\w.-]{0,60}\Z")
 _OPTION = re.compile(rf"(?i)(?<!\S)(--?([\w-]{{0,40}}(?:{_KEYWORDS})[\w-]{{0,40}})[ \t]+)(?!-)({_VALUE})")
@@ -193,20 +198,28 @@ def _text(text: str, exact: re.Pattern[str] | None) -> str:
 
 
 def _text_once(text: str, exact: re.Pattern[str] | None) -> str:
+    """Every pattern once; a plain search for its words goes before each one, because most lines hold none of them."""
     if exact is not None:
         text = MARK.join(exact.sub(MARK, part) for part in text.split(MARK))
     if "PRIVATE KEY-----" in text:
         text = "\n".join(_hide_key_blocks(_KEY_ONE_LINE.sub(MARK, text).split("\n")))
     if "://" in text:
         text = _USERINFO.sub(rf"\1:{MARK}@", text)
-        text = _SLACK_HOOK.sub(rf"\1{MARK}", text)
-    text = _AUTHORIZATION.sub(lambda match: f"{match.group(1)}{match.group(2) or ''}{MARK}", text)
-    text = _BEARER.sub(rf"\1\2{MARK}", text)
     text = _TOKENS.sub(MARK, text)
-    text = _PAIR.sub(_hide_pair, text)
-    text = _OPTION.sub(_hide_option, text)
-    text = _SQL.sub(rf"\1'{MARK}'", text)
-    return _CURL_USER.sub(rf"\1{MARK}", text)
+    lower = text.lower()
+    if "hooks.slack.com/" in lower:
+        text = _SLACK_HOOK.sub(rf"\1{MARK}", text)
+    if "authorization" in lower:
+        text = _AUTHORIZATION.sub(lambda match: f"{match.group(1)}{match.group(2) or ''}{MARK}", text)
+    if "bearer" in lower or "basic" in lower:
+        text = _BEARER.sub(rf"\1\2{MARK}", text)
+    if any(word in lower for word in _HINTS):
+        text = _PAIR.sub(_hide_pair, text)
+        text = _OPTION.sub(_hide_option, text)
+        text = _SQL.sub(rf"\1'{MARK}'", text)
+    if "curl" in lower:
+        text = _CURL_USER.sub(rf"\1{MARK}", text)
+    return text
 
 
 def _hide_pair(match: re.Match[str]) -> str:
@@ -228,8 +241,10 @@ def _hide_value(value: str) -> str:
     """The mark in the quotes of the value; brackets and commas that close something around it stay."""
     for quote_mark in ('\\"', '"', "'"):
         if value.startswith(quote_mark):
-            inner = value[len(quote_mark) : -len(quote_mark)]
-            return value if inner == "" else f"{quote_mark}{MARK}{quote_mark}"
+            if value in (quote_mark, quote_mark * 2):
+                return value
+            closed = value.endswith(quote_mark)
+            return f"{quote_mark}{MARK}{quote_mark if closed else ''}"
     core = value.rstrip(")]},;.")
     if (core + "]").endswith(MARK):
         core += "]"

@@ -85,7 +85,7 @@ def _contents(parts: Mapping[str, str | dict | list], secrets: tuple[str, ...]) 
     contents: dict[str, bytes] = {}
     for name, value in parts.items():
         file_name = name if "." in name else name + (".txt" if isinstance(value, str) else ".json")
-        if not _SAFE_NAME.fullmatch(file_name) or file_name == SUMS or file_name in contents:
+        if not _SAFE_NAME.fullmatch(file_name) or file_name in contents:
             raise EvidenceError(f"evidence part {name!r} is not a usable file name", "evidence_invalid")
         clean = redact(value, secrets)
         text = clean if isinstance(clean, str) else json.dumps(clean, indent=2, sort_keys=True, default=str)

@@ -145,11 +145,11 @@ class Ledger:
         """
         now = self._clock()
         with self._store.transaction() as tx:
-            for row in tx.rows(
-                "SELECT * FROM incidents WHERE service = ? AND scenario = ? AND closed_at IS NULL "
-                "ORDER BY opened_at DESC",
-                (service, scenario),
-            ):
+            # Sorted here: ORDER BY would tempt SQLite to walk the service's whole history by time.
+            rows = tx.rows(
+                "SELECT * FROM incidents WHERE service = ? AND scenario = ? AND closed_at IS NULL", (service, scenario)
+            )
+            for row in sorted(rows, key=lambda row: row["opened_at"], reverse=True):
                 attempts = queries.attempts(tx, row["id"])
                 touched = max([row["opened_at"], *(item["finished_at"] or item["started_at"] for item in attempts)])
                 if now - touched > max_age or queries.is_held(tx, row["id"], holder, now):

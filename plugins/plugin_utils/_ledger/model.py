@@ -18,7 +18,9 @@ from .holder import Holder
 IMPACTS = ("safe", "disruptive", "destructive")
 """Gentle to strong; the position is the rank."""
 
-VERDICTS = ("recovered", "no_action_needed", "not_recovered", "worse", "refused", "planned")
+VERDICTS = ("recovered", "no_action_needed", "not_recovered", "worse", "refused", "planned", "undone", "diagnosed")
+"""``undone`` ends a run whose only purpose was an undo; ``diagnosed`` is a failing look, before anything was decided."""
+
 RESULTS = ("recovered", "failed", "worse", "error")
 
 HEALTHY_VERDICTS = ("recovered", "no_action_needed")

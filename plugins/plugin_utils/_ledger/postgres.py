@@ -21,6 +21,7 @@ from ansible_collections.sre.remediation.plugins.module_utils._redact import red
 from .model import LedgerError
 from .store import Store, Transaction
 
+TRANSACTION_STATUS_IDLE = 0  # psycopg2.extensions.TRANSACTION_STATUS_IDLE, without importing it here
 CONNECT_SECONDS = 5
 LOCK_SECONDS = 5
 STATEMENT_SECONDS = 10
@@ -93,9 +94,16 @@ class PostgresStore(Store):
     def _begin(self, cursor: Any, write: bool) -> None:
         cursor.execute(BEGIN_WRITE if write else BEGIN_READ)
 
+    def _in_transaction(self) -> bool:
+        return self._connection.info.transaction_status != TRANSACTION_STATUS_IDLE
+
     def _found_version(self, tx: Transaction) -> int:
-        table = tx.row("SELECT to_regclass(quote_ident(current_schema()::text) || '.schema_version') AS name")
-        if table["name"] is None:
+        # Not to_regclass(): its cache may not know yet what a rival has created while we waited for the lock.
+        table = tx.row(
+            "SELECT 1 AS there FROM pg_catalog.pg_tables WHERE schemaname = current_schema() "
+            "AND tablename = 'schema_version'"
+        )
+        if table is None:
             return 0
         return int(tx.row("SELECT MAX(version) AS version FROM schema_version")["version"] or 0)
 

@@ -79,7 +79,7 @@ VERSION_1 = (
     """,
     "CREATE INDEX attempt_targets_started ON attempt_targets (service, started_at)",
     "CREATE INDEX attempt_targets_finished ON attempt_targets (service, finished_at)",
-    "CREATE INDEX attempt_targets_incident ON attempt_targets (incident_id)",
+    "CREATE INDEX attempt_targets_incident ON attempt_targets (incident_id, service)",
     """
     CREATE TABLE leases (
         service TEXT PRIMARY KEY,

@@ -14,7 +14,7 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +78,8 @@ class SqliteStore(Store):
                 connection.execute("BEGIN")
                 schema.migrate(Transaction(connection.cursor(), self.placeholder), 0, clock())
                 connection.execute("COMMIT")
-            os.link(draft, self.path)
-        except FileExistsError:
-            return
+            with suppress(FileExistsError):
+                os.link(draft, self.path)
         except OSError as error:
             raise self._unwritable(error.strerror or str(error)) from error
         except sqlite3.Error as error:
@@ -98,6 +97,9 @@ class SqliteStore(Store):
 
     def _begin(self, cursor: Any, write: bool) -> None:
         cursor.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    def _in_transaction(self) -> bool:
+        return self._connection.in_transaction
 
     def _found_version(self, tx: Transaction) -> int:
         found = tx.row("SELECT MAX(version) AS version FROM schema_version")

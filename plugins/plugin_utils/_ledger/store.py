@@ -73,8 +73,8 @@ class Store:
             self._check_before_write()
         try:
             cursor = self._connection.cursor()
-            self._begin(cursor, write)
             try:
+                self._begin(cursor, write)
                 yield Transaction(cursor, self.placeholder)
                 cursor.execute("COMMIT")
             except BaseException:
@@ -83,9 +83,14 @@ class Store:
         except self.driver_error as error:
             raise self._translate(error) from error
 
+    def _in_transaction(self) -> bool:
+        """False when BEGIN failed, or when the database has rolled back by itself."""
+        raise NotImplementedError
+
     def _rollback(self, cursor: Any) -> None:
         try:
-            cursor.execute("ROLLBACK")
+            if self._in_transaction():
+                cursor.execute("ROLLBACK")
         except self.driver_error:
             # The error that led here says more; an unusable connection is rolled back by the database itself.
             self.close()

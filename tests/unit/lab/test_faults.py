@@ -1,0 +1,72 @@
+"""The registry of faults: complete, documented, and in step with the lab, the inventory and the role."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+from lablib.faults.registry import FAULTS, as_data, as_table, as_text, find_fault
+from lablib.images import BAD_RELEASES, CURRENT_RELEASE, IMAGES, IMAGES_DIRECTORY
+from lablib.settings import LAB_DIRECTORY, REPOSITORY
+from lablib.shell import LabError
+from lablib.stack import SCHEMA, SERVICES
+
+CAUSES = REPOSITORY / "roles" / "api_down" / "vars" / "main.yml"
+
+
+def test_names_are_commands_and_unique() -> None:
+    names = [entry["name"] for entry in as_data()]
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", str(name)) for name in names)
+    assert len(set(names)) == len(names) >= 30
+
+
+def test_an_unknown_fault_is_refused_with_a_hint() -> None:
+    with pytest.raises(LabError, match=r"--list"):
+        find_fault("api-on-fire")
+
+
+def test_every_fault_names_hosts_of_the_inventory() -> None:
+    inventory = yaml.safe_load((REPOSITORY / "inventories/lab/hosts.yml").read_text(encoding="utf-8"))
+    platforms = inventory["all"]["children"]
+    hosts = {*platforms["docker"]["hosts"], *platforms["host"]["hosts"]}
+    assert {service for fault in FAULTS.values() for service in fault.services} <= hosts
+
+
+def test_every_cause_is_one_the_role_can_find() -> None:
+    known = {rule["cause"] for rule in yaml.safe_load(CAUSES.read_text(encoding="utf-8"))["api_down_causes"]}
+    assert {fault.cause for fault in FAULTS.values()} <= known
+
+
+def test_the_readme_carries_the_table_and_the_list_all_faults() -> None:
+    assert as_table() in (LAB_DIRECTORY / "README.md").read_text(encoding="utf-8")
+    assert [line.split()[0] for line in as_text().splitlines()] == list(FAULTS)
+
+
+def test_every_bad_release_is_deployed_by_a_fault() -> None:
+    summaries = " ".join(fault.summary for fault in FAULTS.values())
+    assert [release.tag for release in BAD_RELEASES if release.tag not in summaries] == []
+
+
+def test_every_release_folder_is_built_and_says_its_version() -> None:
+    folders = {path.name for path in (IMAGES_DIRECTORY / "api" / "releases").iterdir()}
+    assert folders == {image.tag for image in IMAGES if image.folder == "api"}
+    for folder in folders:
+        text = (IMAGES_DIRECTORY / "api" / "releases" / folder / "release.py").read_text(encoding="utf-8")
+        assert f'VERSION = "{folder}"' in text
+    current = (IMAGES_DIRECTORY / "api" / "releases" / CURRENT_RELEASE / "release.py").read_text(encoding="utf-8")
+    assert f"SCHEMA = {SCHEMA}\n" in current
+
+
+def test_every_compose_service_uses_an_image_the_lab_builds() -> None:
+    services = yaml.safe_load((LAB_DIRECTORY / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    assert set(services) == set(SERVICES)
+    built = {image.reference for image in IMAGES}
+    assert {service["image"].replace("${LAB_API_VERSION}", CURRENT_RELEASE) for service in services.values()} <= built
+
+
+def test_every_port_is_published_on_loopback_only() -> None:
+    services = yaml.safe_load((LAB_DIRECTORY / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    ports = [port for service in services.values() for port in service.get("ports", [])]
+    assert len(ports) == 6
+    assert [port for port in ports if not port.startswith("127.0.0.1:${LAB_PORT_")] == []
