@@ -39,8 +39,8 @@ options:
     default: {}
   unset:
     description:
-      - Names of variables to take out. When the image brings one along, the image's value applies again.
-      - A variable that only the image sets cannot be taken out.
+      - Names of variables to take out.
+      - A variable that the image brings along cannot be taken out, as the image's value would apply. Give it another value with O(env).
     type: list
     elements: str
     default: []

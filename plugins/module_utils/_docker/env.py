@@ -69,17 +69,18 @@ def plan(service: str, wanted: t.Mapping[str, str | None], current: t.Mapping[st
     """Work out what ``wanted`` changes in a container.
 
     :param current: its environment.
-    :param image: the environment its image brings along, which applies again when a variable is taken out.
-    :raises RemediationError: (``env_of_image``) for a variable that only the image sets, which cannot be taken out.
+    :param image: the environment its image brings along.
+    :raises RemediationError: (``env_of_image``) for taking out a variable of the image: without a value of its own the image's would apply.
     """
-    stuck = sorted(name for name, value in wanted.items() if value is None and name in image and current.get(name) == image[name])
+    stuck = sorted(name for name, value in wanted.items() if value is None and name in image)
     if stuck:
-        raise RemediationError(f"unset: {', '.join(stuck)} comes from the image and cannot be taken out; set another value with env", code="env_of_image")
-    after = {name: image.get(name) if value is None else value for name, value in wanted.items()}
-    changes = {name: wanted[name] for name, value in after.items() if value != current.get(name)}
+        raise RemediationError(
+            f"unset: {', '.join(stuck)} comes from the image and cannot be taken out; set another value with env", code="env_of_image"
+        )
+    changes = {name: value for name, value in wanted.items() if value != current.get(name)}
     return EnvChange(
         changes=changes,
         before={name: fingerprint(service, name, current[name]) for name in sorted(changes) if name in current},
-        after={name: fingerprint(service, name, value) for name in sorted(changes) if (value := after[name]) is not None},
+        after={name: fingerprint(service, name, value) for name in sorted(changes) if (value := changes[name]) is not None},
         absent=sorted(name for name in changes if name not in current),
     )

@@ -216,17 +216,19 @@ def test_options_that_say_nothing_clear_are_refused(given, unset, words):
 
 
 def test_plan_of_an_environment_change():
-    planned = env.plan("api", {"A": "1", "B": "new", "C": None, "D": None, "E": "x", "F": None}, {"A": "1", "B": "old", "C": "own", "F": "own"}, {"F": "default"})
-    assert planned.changes == {"B": "new", "C": None, "E": "x", "F": None}
+    wanted = {"A": "1", "B": "new", "C": None, "D": None, "E": "x", "F": "own"}
+    planned = env.plan("api", wanted, {"A": "1", "B": "old", "C": "own", "F": "default"}, {"F": "default"})
+    assert planned.changes == {"B": "new", "C": None, "E": "x", "F": "own"}
     assert planned.names == ["B", "C", "E", "F"]
     assert planned.absent == ["E"]
-    assert planned.before == {name: env.fingerprint("api", name, value) for name, value in {"B": "old", "C": "own", "F": "own"}.items()}
-    assert planned.after == {name: env.fingerprint("api", name, value) for name, value in {"B": "new", "E": "x", "F": "default"}.items()}
+    assert planned.before == {name: env.fingerprint("api", name, value) for name, value in {"B": "old", "C": "own", "F": "default"}.items()}
+    assert planned.after == {name: env.fingerprint("api", name, value) for name, value in {"B": "new", "E": "x", "F": "own"}.items()}
 
 
-def test_a_variable_of_the_image_cannot_be_taken_out():
+@pytest.mark.parametrize("current", ["image's", "own"])
+def test_a_variable_of_the_image_cannot_be_taken_out(current):
     with pytest.raises(RemediationError, match="unset: A comes from the image") as raised:
-        env.plan("api", {"A": None}, {"A": "1"}, {"A": "1"})
+        env.plan("api", {"A": None}, {"A": current}, {"A": "image's"})
     assert raised.value.code == "env_of_image"
 
 
