@@ -280,7 +280,7 @@ def _add_port(
     wanted: Wanted,
     procfs: ProcFs,
     table: t.Mapping[int, Process],
-    mine: t.Container[int],
+    mine: t.Collection[int],
     own: str | None,
     recorded: tuple[int, float] | None,
 ) -> None:
@@ -294,7 +294,7 @@ def _add_port(
     seen: set[int | None] = set()
     for item in bound:
         pid, name = owners.get(item.inode, (None, None))
-        if pid in seen or pid in mine or (pid is None and state["running"]):
+        if pid in seen or pid in mine or (pid is None and mine):
             continue
         seen.add(pid)
         holder = _ports.process_holder(pid, name)

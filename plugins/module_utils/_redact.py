@@ -32,9 +32,9 @@ _SECRET_PAIRS = frozenset(
 _SECRET_PARTS = ("password", "passwd", "passphrase", "secret", "apikey", "privatekey", "accesskey")
 _SECRET_ENDINGS = ("token", "pwd", "pass")
 _HARMLESS_LAST_WORDS = frozenset(
-    "file path dir name names hash sha256 digest checksum error exception expired expires expiry ttl count counts limit "
-    "length len size type policy required enabled disabled present valid version usage used url uri endpoint host "
-    "header field seconds age min max rotation rotated status pattern budget rate".split()
+    "file path dir name names hash sha256 digest checksum error exception expired expires expiry ttl count counts "
+    "limit length len size type policy required enabled disabled present valid version usage used url uri endpoint "
+    "host header field seconds age min max rotation rotated status pattern budget rate".split()
 )
 # English after "token:" or "password:" in an error message; a real secret with such a value is an exact secret.
 _HARMLESS_VALUES = frozenset(
@@ -44,7 +44,7 @@ _HARMLESS_VALUES = frozenset(
 
 _KEYWORDS = "pass|pwd|secret|token|apikey|credential|cookie|jwt|[a-z_-]key"
 _HINTS = ("pass", "pwd", "secret", "token", "key", "credential", "cookie", "jwt", "identified")
-"""What every secret name in a text contains (``authorization`` has its own pattern); is_secret_name() has the last word."""
+"""What secret names in a text contain (``authorization`` has its own pattern); is_secret_name() has the last word."""
 
 _USERINFO = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/:@'\"<>]{0,256}):([^\s/'\"<>]{1,1024})@")
 _AUTHORIZATION = re.compile(
@@ -75,13 +75,15 @@ _VALUE = (
     r"|\\?[\"'][^\n]*"
     r"|(?:\[redacted\]|(?![,;&][\w.%-]+[=:])[^\s\"'])+"
 )
-"""A value in quotes, in quotes inside a JSON text, in quotes that never close, or up to white space or the next pair."""
+"""A value in quotes, in quotes inside JSON text, in quotes that never close, or up to white space or the next pair."""
 
 _PAIR = re.compile(rf"(?i)((?:{_KEYWORDS})[\w.-]{{0,60}})(\\?[\"']?[ \t]{{0,5}}[:=][ \t]{{0,5}})({_VALUE})")
 _NAME_BEFORE = re.compile(r"[\w.-]{0,60}\Z")
 _OPTION = re.compile(rf"(?i)(?<!\S)(--?([\w-]{{0,40}}(?:{_KEYWORDS})[\w-]{{0,40}})[ \t]+)(?!-)({_VALUE})")
 _SQL = re.compile(r"(?i)(\b(?:password|identified\s+by)\s+)'(?:[^']|'')*'")
-_CURL_USER = re.compile(r"(?i)(\bcurl\b[^\n]{0,500}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"']{0,100}:)(?:\[redacted\]|[^\s\"'])+")
+_CURL_USER = re.compile(
+    r"(?i)(\bcurl\b[^\n]{0,500}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"']{0,100}:)(?:\[redacted\]|[^\s\"'])+"
+)
 _KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 _KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 _KEY_ONE_LINE = re.compile(_KEY_BEGIN.pattern + r".*?" + _KEY_END.pattern)
@@ -100,7 +102,7 @@ def redact(value: Any, secrets: Iterable[str] = ()) -> Any:
 
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
-    """Does a variable, option or key of this name hold a secret? API_KEY, dbPassword: yes; max_tokens, TOKEN_URL: no."""
+    """Does a variable or key of this name hold a secret? API_KEY, dbPassword: yes; max_tokens, TOKEN_URL: no."""
     words = [word.lower() for word in _WORD.findall(str(name))]
     if not words or words[-1] in _HARMLESS_LAST_WORDS:
         return False
@@ -225,7 +227,7 @@ def _text_once(text: str, exact: re.Pattern[str] | None) -> str:
 def _hide_pair(match: re.Match[str]) -> str:
     name, separator, value = match.groups()
     start = match.start()
-    # The pattern begins at the keyword, which is fast; the front part of the name (db_ of db_password) stands before it.
+    # The pattern begins at the keyword, which is fast; the front of the name (db_ of db_password) stands before it.
     if not is_secret_name(_NAME_BEFORE.search(match.string[max(0, start - 60) : start]).group() + name):
         return match.group(0)
     return name + separator + _hide_value(value)
@@ -265,7 +267,7 @@ def _hide_key_blocks(lines: list) -> list:
             result[number] = line[: _KEY_BEGIN.search(line).start()] + MARK
         elif _KEY_END.search(line) and not _KEY_BEGIN.search(line):
             before = number - 1
-            while not inside and before >= 0 and isinstance(result[before], str) and _BASE64_LINE.fullmatch(result[before]):
+            while not inside and before >= 0 and _BASE64_LINE.fullmatch(str(result[before])):
                 result[before] = MARK
                 before -= 1
             inside = False

@@ -68,8 +68,8 @@ def save(
         _sync(parent)
     except OSError as error:
         raise EvidenceError(
-            f"Evidence of incident {incident_id} cannot be saved in {parent} ({error.strerror or error}); free the disk, "
-            "make it writable, or set SRE_REMEDIATION_EVIDENCE_DIR",
+            f"Evidence of incident {incident_id} cannot be saved in {parent} ({error.strerror or error}); free the "
+            "disk, make it writable, or set SRE_REMEDIATION_EVIDENCE_DIR",
             "evidence_unwritable",
         ) from error
     finally:

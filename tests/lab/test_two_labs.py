@@ -20,11 +20,14 @@ pytestmark = pytest.mark.lab
 
 
 def lab(variables: dict[str, str], command: str, *arguments: str) -> str:
-    environment = {**os.environ, **variables}
-    environment.pop("LAB_STATE", None)
-    done = subprocess.run([LAB / command, *arguments], env=environment, capture_output=True, text=True, check=False)
+    done = run(variables, command, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
+
+
+def run(variables: dict[str, str], command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "LAB_STATE"} | variables
+    return subprocess.run([LAB / command, *arguments], env=environment, capture_output=True, text=True, check=False)
 
 
 def answers(variables: dict[str, str]) -> bool:
@@ -45,7 +48,7 @@ def leftovers(project: str) -> list[str]:
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pair() -> Iterator[None]:
     try:
         lab(ONE, "up")
@@ -54,6 +57,33 @@ def pair() -> Iterator[None]:
     finally:
         lab(TWO, "down")
         lab(ONE, "down")
+
+
+def test_no_secret_is_printed_or_readable_by_others(pair: None) -> None:
+    state = LAB.parent.parent / ".lab" / ONE["LAB_PROJECT"]
+    secrets = json.loads((state / "secrets.json").read_text(encoding="utf-8")).values()
+    output = lab(ONE, "break", "missing-env") + lab(ONE, "up")
+    assert answers(ONE)
+    assert [secret for secret in secrets if secret in output] == []
+    assert state.stat().st_mode & 0o077 == 0
+    assert [
+        path.name for path in state.rglob("*") if path.is_file() and path.name != "lock" and path.stat().st_mode & 0o077
+    ] == []
+
+
+def test_another_checkout_cannot_take_a_lab_over(pair: None, tmp_path: Path) -> None:
+    elsewhere = {**ONE, "LAB_STATE": str(tmp_path / "state")}
+    for command in ("up", "down"):
+        done = run(elsewhere, command)
+        assert done.returncode == 1
+        assert f"belongs to {LAB.parent.parent / '.lab' / ONE['LAB_PROJECT']}" in done.stderr
+    assert answers(ONE)
+
+
+def test_a_lab_whose_files_are_lost_is_made_anew(pair: None) -> None:
+    (LAB.parent.parent / ".lab" / ONE["LAB_PROJECT"] / "secrets.json").unlink()
+    lab(ONE, "up")
+    assert answers(ONE)
 
 
 def test_one_lab_does_not_notice_the_other(pair: None) -> None:
@@ -68,15 +98,3 @@ def test_one_lab_does_not_notice_the_other(pair: None) -> None:
     assert leftovers(ONE["LAB_PROJECT"]) == []
     assert not Path("/tmp", f"{ONE['LAB_PROJECT']}-{os.getuid()}").exists()
     assert answers(TWO)
-
-
-def test_no_secret_is_printed_or_readable_by_others(pair: None) -> None:
-    state = LAB.parent.parent / ".lab" / ONE["LAB_PROJECT"]
-    secrets = json.loads((state / "secrets.json").read_text(encoding="utf-8")).values()
-    output = lab(ONE, "break", "missing-env") + lab(ONE, "up")
-    assert answers(ONE)
-    assert [secret for secret in secrets if secret in output] == []
-    assert state.stat().st_mode & 0o077 == 0
-    assert [
-        path.name for path in state.rglob("*") if path.is_file() and path.name != "lock" and path.stat().st_mode & 0o077
-    ] == []

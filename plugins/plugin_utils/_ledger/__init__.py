@@ -11,9 +11,9 @@ PRIVATE to the collection. What it promises:
 * **Leases, not locks.** A lease covers one service for one incident of one process (machine, pid, process start) and
   ends by itself: default 120 s, renewed by every step. The next run takes it over at once when the holder is provably
   dead on the same machine, else when it has expired. Nothing ever has to be unlocked by hand.
-* **A killed run leaves** an open incident, an attempt without a result, and a lease. ``resumable()`` gives that incident
-  to the next run, which diagnoses anew and goes on; the cooldown of the interrupted attempt does not hold it off. An
-  open incident that nobody resumes within the hour is closed as ``abandoned`` when the next one is opened.
+* **A killed run leaves** an open incident, an attempt without a result, and a lease. ``resumable()`` gives that
+  incident to the next run, which diagnoses anew and goes on; the cooldown of the interrupted attempt does not hold it
+  off. An open incident that nobody resumes within the hour is closed as ``abandoned`` when the next one is opened.
 * **Fail closed.** A ledger that is deleted, corrupt, read-only, full, newer than this code or unreachable raises
   ``LedgerError``; it never answers "nothing known".
 * **Append-only.** Rows are never deleted; only their closing columns are filled, and the first closing wins.

@@ -66,8 +66,8 @@ def _incident_state(request: AdmissionRequest, row: dict | None) -> str | None:
 def _freezes(tx: Transaction, request: AdmissionRequest, now: float) -> tuple[FreezeFact, ...]:
     scopes = ["all", *(f"service:{name}" for name in request.services), *(f"group:{name}" for name in request.groups)]
     rows = tx.rows(
-        f"SELECT scope, reason, frozen_by, until_at FROM freezes WHERE ended_at IS NULL AND scope IN ({_marks(scopes)}) "
-        "AND (until_at IS NULL OR until_at > ?) ORDER BY frozen_at",
+        f"SELECT scope, reason, frozen_by, until_at FROM freezes WHERE ended_at IS NULL "
+        f"AND scope IN ({_marks(scopes)}) AND (until_at IS NULL OR until_at > ?) ORDER BY frozen_at",
         (*scopes, now),
     )
     return tuple(FreezeFact(row["scope"], row["reason"], row["frozen_by"], row["until_at"]) for row in rows)
@@ -108,12 +108,9 @@ def _cooldown(tx: Transaction, request: AdmissionRequest, now: float) -> Cooldow
     """
     own = request.incident_id or ""
     incidents = tx.rows(
-        "SELECT id, closed_at FROM incidents WHERE disruptive_at IS NOT NULL AND closed_at BETWEEN ? AND ? "
-        "AND id <> ?",
+        "SELECT id, closed_at FROM incidents WHERE disruptive_at IS NOT NULL AND closed_at BETWEEN ? AND ? AND id <> ?",
         (now - request.policy.cooldown, LATEST, own),
-    ) + tx.rows(
-        "SELECT id, closed_at FROM incidents WHERE closed_at IS NULL AND disruptive_at > 0 AND id <> ?", (own,)
-    )
+    ) + tx.rows("SELECT id, closed_at FROM incidents WHERE closed_at IS NULL AND disruptive_at > 0 AND id <> ?", (own,))
     closed_at = {row["id"]: row["closed_at"] for row in incidents}
     newest: CooldownFact | None = None
     for ids in _chunks(list(closed_at)):

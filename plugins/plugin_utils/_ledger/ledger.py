@@ -54,7 +54,8 @@ def open_ledger(location: str | Path, clock: Callable[[], float] = time.time, se
         return Ledger(PostgresStore(text, clock), clock, secrets)
     if not text.strip() or "://" in text:
         raise RemediationError(
-            f"SRE_REMEDIATION_LEDGER is {redact(text)!r}; allowed are a file path and postgresql://...", "invalid_request"
+            f"SRE_REMEDIATION_LEDGER is {redact(text)!r}; allowed are a file path and postgresql://...",
+            "invalid_request",
         )
     return Ledger(SqliteStore(Path(text).expanduser(), clock), clock, secrets)
 
@@ -208,9 +209,7 @@ class Ledger:
     def set_undo(self, attempt_id: str, undo: Mapping) -> None:
         """Store how to put back what this attempt changes; call it before the change."""
         with self._store.transaction(write=True) as tx:
-            if not tx.execute(
-                "UPDATE attempts SET undo = ? WHERE id = ?", (to_json(self._redact(undo)), attempt_id)
-            ):
+            if not tx.execute("UPDATE attempts SET undo = ? WHERE id = ?", (to_json(self._redact(undo)), attempt_id)):
                 raise _unknown("attempt", attempt_id)
 
     def finish_attempt(

@@ -47,7 +47,7 @@ class GuardPolicy:
 
     cooldown: seconds between a disruptive change of a service and the next incident's change of it.
     max_incidents, window: incidents with a change per service and scenario in ``window`` seconds.
-    storm_*: when more than ``storm_fraction`` of at least ``storm_minimum`` services fail within ``storm_window`` seconds.
+    storm_*: more than ``storm_fraction`` of at least ``storm_minimum`` services fail within ``storm_window`` seconds.
     approval_ttl: seconds a printed plan may be approved.
     """
 

@@ -10,7 +10,7 @@ first what a human has ordered, then what another run is doing, then the limits,
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime, timezone
 
 from .model import IMPACTS, AdmissionRequest, Facts, Refusal
 
@@ -29,8 +29,8 @@ def decide(request: AdmissionRequest, facts: Facts) -> Refusal | None:
 
 def clock_time(at: float, now: float) -> str:
     """22:05:31 UTC, with the date when it is another day."""
-    moment = datetime.fromtimestamp(at, timezone.utc)
-    today = datetime.fromtimestamp(now, timezone.utc).date()
+    moment = datetime.fromtimestamp(at, UTC)
+    today = datetime.fromtimestamp(now, UTC).date()
     return moment.strftime("%H:%M:%S UTC" if moment.date() == today else "%Y-%m-%d %H:%M:%S UTC")
 
 
@@ -177,7 +177,7 @@ def _approval(request: AdmissionRequest, facts: Facts) -> Refusal | None:
             "plan again with --check",
         )
     if known.planned_at is None:
-        return Refusal("approval_unknown", f"plan {plan} was never shown to anybody; plan with --check, then approve it")
+        return Refusal("approval_unknown", f"plan {plan} was never shown; plan with --check, then approve it")
     if facts.now - known.planned_at > ttl:
         return Refusal(
             "approval_unknown",

@@ -47,7 +47,7 @@ UNWRITABLE = {
     "42P07": "another application's tables have the ledger's names, give the ledger a schema of its own",
 }
 CORRUPT_CLASSES = ("42", "22", "23", "XX")
-"""Wrong tables or columns, values or constraints that code here never violates, and the server's own data corruption."""
+"""Wrong tables or columns, values or constraints that code here never violates, and the server's data corruption."""
 
 
 class PostgresStore(Store):

@@ -9,7 +9,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime, timezone
 from typing import Any
 
 JSON_COLUMNS = ("plan", "seconds", "evidence", "undo", "targets", "holder")
@@ -18,7 +18,7 @@ INTERNAL_COLUMNS = ("holder_key", "disruptive_at")
 
 def new_id(at: float, name: str) -> str:
     """20261121T220501Z-api-3f9c1b: sorts by time, safe as a file name, unique for 16 million a second and name."""
-    stamp = datetime.fromtimestamp(at, timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    stamp = datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
     return f"{stamp}-{re.sub(r'[^A-Za-z0-9_-]+', '-', name)[:40]}-{secrets.token_hex(3)}"
 
 

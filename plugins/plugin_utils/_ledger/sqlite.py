@@ -130,7 +130,7 @@ class SqliteStore(Store):
             return self._unwritable(str(error))
         if code in BUSY:
             return LedgerError(
-                f"The ledger {self.path} has been locked by another process for {BUSY_SECONDS:g} s ({error}); try again",
+                f"The ledger {self.path} has been locked by another process for {BUSY_SECONDS:g} s ({error})",
                 "ledger_unreachable",
             )
         # Anything else (no such table, a constraint that code here never violates) means: not the ledger we wrote.

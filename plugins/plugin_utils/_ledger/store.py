@@ -1,8 +1,9 @@
 # Copyright (c) 2026, the sre.remediation maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What both databases have in common: a transaction that speaks one SQL, and a store that opens and upgrades it. PRIVATE.
+"""What both databases have in common: a transaction that speaks one SQL, and a store that opens and upgrades it.
 
+PRIVATE to the collection.
 The SQL is written with ``?`` placeholders. A store turns every error of its driver into ``LedgerError``.
 """
 

@@ -61,7 +61,9 @@ def test_missing_schema(postgres_server, clock):
 def test_a_role_that_may_only_read(postgres_location, clock, admin, ask):
     open_ledger(postgres_location, clock).close()
     schema = postgres_location.rpartition("%3D")[2]
-    admin.execute(f"CREATE ROLE reader_{schema} LOGIN PASSWORD 'canary'; GRANT USAGE ON SCHEMA {schema} TO reader_{schema}")
+    admin.execute(
+        f"CREATE ROLE reader_{schema} LOGIN PASSWORD 'canary'; GRANT USAGE ON SCHEMA {schema} TO reader_{schema}"
+    )
     admin.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO reader_{schema}")
     try:
         parts = urlsplit(postgres_location)
@@ -94,7 +96,9 @@ def test_a_dropped_table_refuses(postgres_location, clock, admin, ask):
 
 
 def test_a_writer_that_never_ends_is_waited_for_and_then_reported(postgres_location, clock, ask, monkeypatch):
-    monkeypatch.setattr(module, "BEGIN_WRITE", module.BEGIN_WRITE.replace("lock_timeout = '5s'", "lock_timeout = '300ms'"))
+    monkeypatch.setattr(
+        module, "BEGIN_WRITE", module.BEGIN_WRITE.replace("lock_timeout = '5s'", "lock_timeout = '300ms'")
+    )
     with open_ledger(postgres_location, clock) as ledger, open_ledger(postgres_location, clock) as other:
         with other._store.transaction(write=True):
             began = time.monotonic()
@@ -128,7 +132,7 @@ def test_a_clock_that_is_off_is_refused(postgres_location, monkeypatch, skew, re
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + skew)
     if refused:
-        call = lambda: open_ledger(postgres_location, time.time)  # noqa: E731
+        call = lambda: open_ledger(postgres_location, time.time)
         message = fails(call, "ledger_clock", "synchronise the clocks")
         assert f"{skew:+d} s" in message
     else:

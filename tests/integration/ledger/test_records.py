@@ -11,19 +11,32 @@ from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import (
     LeaseLost,
     LedgerError,
     open_ledger,
+    schema,
 )
-from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import schema
 
 from .conftest import holder
 
 
 def test_healthy_look_is_one_closed_row_without_a_lease(ledger, clock):
-    name = ledger.add_look("api", "api_down", "no_action_needed", summary="200 in 12 ms", version="sha256:1", run="r1",
-                           started_at=clock.now - 2, finished_at=clock.now)
+    name = ledger.add_look(
+        "api",
+        "api_down",
+        "no_action_needed",
+        summary="200 in 12 ms",
+        version="sha256:1",
+        run="r1",
+        started_at=clock.now - 2,
+        finished_at=clock.now,
+    )
     (row,) = ledger.incidents("api")
     assert row["incident_id"] == name
     assert (row["opened_at"], row["closed_at"]) == (clock.now - 2, clock.now)
-    assert (row["found"], row["verdict"], row["summary"], row["run"]) == (False, "no_action_needed", "200 in 12 ms", "r1")
+    assert (row["found"], row["verdict"], row["summary"], row["run"]) == (
+        False,
+        "no_action_needed",
+        "200 in 12 ms",
+        "r1",
+    )
     assert ledger.leases() == []
     assert ledger.incidents("other") == []
 
@@ -32,16 +45,32 @@ def test_first_closing_wins(ledger, ask, clock):
     first = ledger.admit(ask())
     assert ledger.finish_attempt(first.attempt_id, "failed", "boom", hold_seconds=1.5, version_after="sha256:2")
     assert not ledger.finish_attempt(first.attempt_id, "recovered")
-    assert ledger.close_incident(first.incident_id, "not_recovered", "ladder_exhausted", "three remedies failed",
-                                 "page the owner", "sha256:2", seconds={"total": 12.5}, evidence="/var/evidence/x")
+    assert ledger.close_incident(
+        first.incident_id,
+        "not_recovered",
+        "ladder_exhausted",
+        "three remedies failed",
+        "page the owner",
+        "sha256:2",
+        seconds={"total": 12.5},
+        evidence="/var/evidence/x",
+    )
     assert not ledger.close_incident(first.incident_id, "recovered")
     incident = ledger.incident(first.incident_id)
     assert (incident["verdict"], incident["code"], incident["summary"], incident["next_step"]) == (
-        "not_recovered", "ladder_exhausted", "three remedies failed", "page the owner")
+        "not_recovered",
+        "ladder_exhausted",
+        "three remedies failed",
+        "page the owner",
+    )
     assert (incident["seconds"], incident["evidence"]) == ({"total": 12.5}, "/var/evidence/x")
     attempt = incident["attempts"][0]
     assert (attempt["result"], attempt["error"], attempt["hold_seconds"], attempt["version_after"]) == (
-        "failed", "boom", 1.5, "sha256:2")
+        "failed",
+        "boom",
+        1.5,
+        "sha256:2",
+    )
     assert ledger.leases() == []
 
 
@@ -55,12 +84,15 @@ def test_undo_record_is_kept_and_marked_once(ledger, ask):
     assert ledger.attempt(first.attempt_id)["undone_by"] == "undo-1"
 
 
-@pytest.mark.parametrize("call", [
-    lambda ledger: ledger.set_undo("nope", {}),
-    lambda ledger: ledger.finish_attempt("nope", "failed"),
-    lambda ledger: ledger.mark_undone("nope"),
-    lambda ledger: ledger.close_incident("nope", "worse"),
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda ledger: ledger.set_undo("nope", {}),
+        lambda ledger: ledger.finish_attempt("nope", "failed"),
+        lambda ledger: ledger.mark_undone("nope"),
+        lambda ledger: ledger.close_incident("nope", "worse"),
+    ],
+)
 def test_unknown_names_are_errors(ledger, call):
     with pytest.raises(RemediationError, match="knows no (attempt|incident) nope") as caught:
         call(ledger)
@@ -125,7 +157,10 @@ def test_known_good_versions_newest_proof_first(ledger, clock):
         clock.advance(1)
     ledger.add_known_good("api", "v1", "api:v1", None)
     ledger.add_known_good("worker", "v9", "worker:v9", None)
-    assert [(row["version"], row["name"]) for row in ledger.known_good("api", limit=2)] == [("v1", "api:v1"), ("v3", "api:v3")]
+    assert [(row["version"], row["name"]) for row in ledger.known_good("api", limit=2)] == [
+        ("v1", "api:v1"),
+        ("v3", "api:v3"),
+    ]
     assert ledger.known_good("api")[0]["at"] == clock.now
 
 
@@ -134,7 +169,9 @@ def test_no_secret_reaches_the_database(location, clock, ask):
     text = "failed with password=canary-pattern and canary-exact"
     plan = {"env": {"DB_PASSWORD": "canary-pattern"}, "note": [text]}
     with open_ledger(location, clock, secrets=["canary-exact"]) as ledger:
-        ledger.add_look("api", "api_down", "planned", cause=text, summary=text, plan=plan, plan_hash="h", next_step=text)
+        ledger.add_look(
+            "api", "api_down", "planned", cause=text, summary=text, plan=plan, plan_hash="h", next_step=text
+        )
         first = ledger.admit(ask(cause=text, summary=text, plan=plan))
         ledger.admit(ask(cause=text, summary=text, plan=plan, incident_id=first.incident_id))
         ledger.set_undo(first.attempt_id, plan)

@@ -34,11 +34,21 @@ def old_ledger(location, clock):
             targets.append((service, attempt, name, 1, at, at + 20))
     with open_ledger(location, clock) as ledger:
         with ledger._store.transaction(write=True) as tx:
-            insert_many(tx, "incidents", "id service scenario run opened_at closed_at found summary verdict targets "
-                        "attempt_count disruptive_at", incidents)
-            insert_many(tx, "attempts", "id incident_id number holder_key remedy impact plan_hash started_at finished_at "
-                        "result", attempts)
-            insert_many(tx, "attempt_targets", "service attempt_id incident_id disruptive started_at finished_at", targets)
+            insert_many(
+                tx,
+                "incidents",
+                "id service scenario run opened_at closed_at found summary verdict targets attempt_count disruptive_at",
+                incidents,
+            )
+            insert_many(
+                tx,
+                "attempts",
+                "id incident_id number holder_key remedy impact plan_hash started_at finished_at result",
+                attempts,
+            )
+            insert_many(
+                tx, "attempt_targets", "service attempt_id incident_id disruptive started_at finished_at", targets
+            )
         yield ledger
 
 
@@ -55,7 +65,9 @@ def test_with_100_000_incidents(location, old_ledger, ask, clock):
     taken = {"admit": [], "healthy look": []}
     for number in range(40):
         service = "api" if number % 2 else f"service-{number}"
-        request = ask(service, SCENARIOS[number % 3], policy=GuardPolicy(cooldown=0, max_incidents=1000), inventory_size=60)
+        request = ask(
+            service, SCENARIOS[number % 3], policy=GuardPolicy(cooldown=0, max_incidents=1000), inventory_size=60
+        )
         began = time.perf_counter()
         admission = old_ledger.admit(request)
         taken["admit"].append(time.perf_counter() - began)

@@ -148,8 +148,7 @@ def test_full_disk_refuses_and_keeps_what_was_there(clock, ask, mounted):
         first = ledger.admit(ask())
     (small / "filler").write_bytes(b"")
     with open(small / "filler", "ab", buffering=0) as filler, pytest.raises(OSError, match="No space left"):
-        for _block in range(1000):
-            filler.write(b"x" * 1024)
+        filler.writelines(b"x" * 1024 for _block in range(1000))
 
     def use():
         with open_ledger(small / "ledger.db", clock) as ledger:

@@ -95,6 +95,7 @@ def down(arguments: list[str]) -> int:
         say(f"{settings.project} is not there")
         return 0
     with stack.locked(settings):
+        stack.claim(docker, settings)
         stack.take_down(docker, settings)
         if options.purge:
             images.remove_superseded(docker)

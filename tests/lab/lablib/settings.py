@@ -75,7 +75,7 @@ def read_settings(environ: Mapping[str, str] = os.environ, uid: int | None = Non
     return Settings(
         project=project,
         port_base=int(base_text),
-        state=Path(state).absolute() if state else REPOSITORY / ".lab" / project,
+        state=Path(state).resolve() if state else REPOSITORY / ".lab" / project,
         # Not under the state directory: a socket's path may have 107 characters at most, and checkouts can lie deep.
         socket_directory=Path(f"/tmp/{project}-{owner}"),
     )

@@ -6,6 +6,7 @@ import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from . import health, legacy_process, state_files
@@ -57,6 +58,7 @@ def bring_up(docker: Docker, settings: Settings) -> None:
 
     What works is left alone, so a warm call takes about as long as one `docker compose up`.
     """
+    claim(docker, settings)
     state_files.write_deployment(settings)
     _remove_faults(docker, settings)
     _remove_broken(docker, settings)
@@ -74,6 +76,21 @@ def bring_up(docker: Docker, settings: Settings) -> None:
         seconds=SECONDS_TO_HEALTHY,
         pause=0.2,
     )
+
+
+def claim(docker: Docker, settings: Settings) -> None:
+    """Refuse a project that another checkout runs; clear away one whose files, and so whose passwords, are lost."""
+    directory = '{{.Label "com.docker.compose.project.working_dir"}}'
+    listed = docker.lines("ps", "--all", "--filter", f"label={LABEL}={settings.project}", "--format", directory)
+    others = sorted({path for path in listed if path and path != str(settings.state)})
+    for path in others:
+        if state_files.has_secrets(Path(path)):
+            raise LabError(
+                f"the lab {settings.project} belongs to {path}: take it down from there,"
+                " or set LAB_PROJECT and LAB_PORT_BASE to start another beside it"
+            )
+    if others or not state_files.has_secrets(settings.state):
+        take_down(docker, settings)
 
 
 def _remove_faults(docker: Docker, settings: Settings) -> None:

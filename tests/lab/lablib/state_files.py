@@ -38,10 +38,15 @@ def write_file(path: Path, text: str) -> None:
     partial.replace(path)
 
 
+def has_secrets(state: Path) -> bool:
+    """Whether a lab's passwords are in this state directory."""
+    return (state / "secrets.json").exists()
+
+
 def read_secrets(settings: Settings) -> Secrets:
     """The lab's secrets, drawn on the first call."""
     path = settings.state / "secrets.json"
-    if not path.exists():
+    if not has_secrets(settings.state):
         drawn = Secrets(
             database_password=secrets.token_urlsafe(24),
             cache_password=secrets.token_urlsafe(24),

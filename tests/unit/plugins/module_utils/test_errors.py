@@ -12,7 +12,12 @@ from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import Lea
 @pytest.mark.parametrize("kind", [RemediationError, LedgerError, LeaseLost])
 def test_survives_pickling(kind):
     error = pickle.loads(pickle.dumps(kind("api is gone", "service_missing")))
-    assert (type(error), error.message, error.code, str(error)) == (kind, "api is gone", "service_missing", "api is gone")
+    assert (type(error), error.message, error.code, str(error)) == (
+        kind,
+        "api is gone",
+        "service_missing",
+        "api is gone",
+    )
 
 
 def test_codes_have_defaults():

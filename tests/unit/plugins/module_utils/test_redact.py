@@ -55,7 +55,7 @@ HIDDEN = [
 ]
 
 KEPT = [
-    "password authentication failed for user \"app\"",
+    'password authentication failed for user "app"',
     "JsonWebTokenError: invalid token",
     "Invalid token: expired",
     "TokenExpiredError: jwt expired",
@@ -124,7 +124,12 @@ def test_structures():
 
 @pytest.mark.parametrize("slice_", [slice(None), slice(0, 3), slice(1, None)])
 def test_private_key_spread_over_log_lines(slice_):
-    key = ["-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0B", "AQEFAASCBKcwggSjAgEA", "-----END PRIVATE KEY-----"]
+    key = [
+        "-----BEGIN PRIVATE KEY-----",
+        "MIIEvQIBADANBgkqhkiG9w0B",
+        "AQEFAASCBKcwggSjAgEA",
+        "-----END PRIVATE KEY-----",
+    ]
     lines = ["before", *key[slice_]]
     assert redact(lines) == ["before", *([R] * len(key[slice_]))]
 
@@ -157,8 +162,10 @@ def test_secret_values_of_an_environment():
 
 
 WORDS = st.sampled_from(
-    ["password=", "token: ", "Bearer ", "://", "u:p@h", '"', "'", "\\", ",", "&a=", "\n", R, "[", "]", "abcd1234", "--secret ",
-     "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "eyJhbGciOi.eyJzdWIi.x", "Authorization: Basic ", "x", " "]
+    ["password=", "token: ", "Bearer ", "://", "u:p@h", '"', "'", "\\", ",", "&a=", "\n", R, "[", "]", "abcd1234",
+     "--secret ", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----",
+     "eyJhbGciOi.eyJzdWIi.x", "Authorization: Basic ",
+     "x", " "]
 )  # fmt: skip
 TEXT = st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=12).map("".join))
 SECRET = st.text(min_size=4, max_size=20)
@@ -181,14 +188,20 @@ def test_an_exact_secret_never_survives(before, after, secret):
 @settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from(["password={}", "DB_TOKEN={}", '{{"api_key": "{}"}}', "postgres://u:{}@h/d", "--client-secret {}"]),
-    st.text(alphabet="abcdefghijklmnopqrstuvwxyzABCDEFGHIJ0123456789_+!$", min_size=8, max_size=40).map(lambda v: v + "7"),
+    st.text(alphabet="abcdefghijklmnopqrstuvwxyzABCDEFGHIJ0123456789_+!$", min_size=8, max_size=40).map(
+        lambda v: v + "7"
+    ),
 )
 def test_a_value_behind_a_secret_name_never_survives(template, value):
     assert value not in redact(template.format(value))
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.recursive(TEXT, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)))
+@given(
+    st.recursive(
+        TEXT, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    )
+)
 def test_shape_stays(value):
     def shape(item):
         if isinstance(item, dict):

@@ -73,11 +73,19 @@ TABLE = [
     ("unknown size", {"inventory_size": 0}, {"failing": ("b", "c", "d")}, None),
     ("above the cap", {"policy": GuardPolicy(max_impact="safe")}, {}, "impact_too_high"),
     ("at the cap", {"policy": GuardPolicy(max_impact="safe"), "impact": "safe"}, {}, None),
-    ("approved, but capped at safe", {**APPROVED, "policy": GuardPolicy(max_impact="safe")}, {"approval": PLANNED},
-     "impact_too_high"),
+    (
+        "approved, but capped at safe",
+        {**APPROVED, "policy": GuardPolicy(max_impact="safe")},
+        {"approval": PLANNED},
+        "impact_too_high",
+    ),
     ("destructive", DESTROY, {"approval": PLANNED}, "approval_required"),
-    ("destructive, cap raised", {**DESTROY, "policy": GuardPolicy(max_impact="destructive")}, {"approval": PLANNED},
-     "approval_required"),
+    (
+        "destructive, cap raised",
+        {**DESTROY, "policy": GuardPolicy(max_impact="destructive")},
+        {"approval": PLANNED},
+        "approval_required",
+    ),
     ("another plan approved", {**DESTROY, "approve": ["G"]}, {"approval": PLANNED}, "approval_required"),
     ("approved", APPROVED, {"approval": PLANNED}, None),
     ("never planned", APPROVED, {}, "approval_unknown"),
@@ -88,7 +96,9 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("request_changes", "fact_changes", "code"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+@pytest.mark.parametrize(
+    ("request_changes", "fact_changes", "code"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
+)
 def test_decision(request_changes, fact_changes, code):
     refusal = decide(replace(REQUEST, **request_changes), replace(FACTS, **fact_changes))
     assert (refusal and refusal.code) == code
