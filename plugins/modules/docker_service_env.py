@@ -157,7 +157,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = dict(module.params)
-    module.params["env"] = {name: "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER" for name in params["env"]}
+    module.params["env"] = dict.fromkeys(params["env"], "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
     module.no_log_values = {value for value in module.no_log_values if len(value) >= SHORTEST_CENSORED}
     progress = change.Progress()
     try:

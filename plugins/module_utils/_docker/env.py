@@ -57,7 +57,7 @@ def wanted_changes(env: t.Mapping[str, t.Any], unset: t.Collection[str]) -> dict
                 f"env: the value of {name} must be text or a whole number; quote it", code="invalid_option"
             )
         changes[name] = str(value)
-    return {**changes, **{name: None for name in unset}}
+    return {**changes, **dict.fromkeys(unset)}
 
 
 @dataclass(frozen=True)

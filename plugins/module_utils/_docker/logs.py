@@ -59,7 +59,7 @@ def last_lines(chunks: t.Iterable[bytes], multiplexed: bool, count: int) -> list
 
 
 def _read(line: bytes) -> tuple[str, str]:
-    stamp, _, text = line.rstrip(b"\r").decode(errors="replace").partition(" ")
+    stamp, _space, text = line.rstrip(b"\r").decode(errors="replace").partition(" ")
     return (stamp, text[:LINE_LENGTH])
 
 

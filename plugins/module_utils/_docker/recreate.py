@@ -168,7 +168,7 @@ def host_config(container: Json) -> Json:
 
 def _link(entry: str) -> str:
     """The engine shows a link as ``/other:/this/alias`` and takes it as ``other:alias``."""
-    other, _, alias = entry.partition(":")
+    other, _colon, alias = entry.partition(":")
     return f"{other.lstrip('/')}:{alias.rpartition('/')[2]}"
 
 

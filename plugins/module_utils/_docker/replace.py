@@ -15,6 +15,7 @@ Note that this module util is **PRIVATE** to the collection. It can have breakin
 from __future__ import annotations
 
 import typing as t
+from contextlib import suppress
 
 from ansible_collections.sre.remediation.plugins.module_utils._docker import logs, state, wait
 from ansible_collections.sre.remediation.plugins.module_utils._docker.api import Engine, EngineError, NotFound
@@ -59,7 +60,7 @@ def tidy_steps(current: Json | None, new: Json | None, old: Json | None, now: fl
     if old and current is None:
         steps.append("put back")
     elif old and current:
-        up, _ = wait.verdict(current, now)
+        up, _reason = wait.verdict(current, now)
         steps += ["remove old"] if up else ["remove current", "put back"]
     return steps
 
@@ -148,10 +149,8 @@ def _take_over(
 def _put_back(engine: Engine, old: Json, new_id: str, name: str, was_up: bool) -> str:
     """Restore the old container and say in words how that went."""
     try:
-        try:
+        with suppress(NotFound):
             engine.delete(f"/containers/{new_id}", force=1, v=1)
-        except NotFound:
-            pass
         if name_of(engine.get(f"/containers/{old['Id']}/json")) != name:
             engine.post(f"/containers/{old['Id']}/rename", name=name)
         if not was_up:

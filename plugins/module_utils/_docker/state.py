@@ -114,7 +114,9 @@ def env_names(env: t.Iterable[str] | None) -> list[str]:
 
 def env_of(container: Json) -> dict[str, str]:
     """Return the environment of a container. Values never leave the module."""
-    return {name: value for name, _, value in (entry.partition("=") for entry in container["Config"].get("Env") or [])}
+    return {
+        name: value for name, _equals, value in (entry.partition("=") for entry in container["Config"].get("Env") or [])
+    }
 
 
 def ports_of(container: Json) -> list[Json]:
@@ -124,7 +126,7 @@ def ports_of(container: Json) -> list[Json]:
     bindings = bound or container["HostConfig"].get("PortBindings") or {}
     ports = []
     for inner, outers in bindings.items():
-        port, _, protocol = inner.partition("/")
+        port, _slash, protocol = inner.partition("/")
         for outer in outers or []:
             if str(outer.get("HostPort") or "").isdigit() and int(outer["HostPort"]):
                 address = outer.get("HostIp") or "0.0.0.0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.sre.remediation.plugins.module_utils._service import (
     empty_state,
     signals,

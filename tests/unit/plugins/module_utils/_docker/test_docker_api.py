@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.sre.remediation.plugins.module_utils._docker import api, options
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 

@@ -4,6 +4,7 @@ changes."""
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.sre.remediation.plugins.module_utils._docker import (
     env,
     recreate,
