@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Documentation of the options every module for Docker shares: how to reach the engine, and which containers are meant."""
+"""Documentation of the options every module for Docker shares: how to reach the engine, and which containers are
+meant."""
 
 from __future__ import annotations
 
@@ -64,12 +65,14 @@ options:
 options:
   stop_timeout:
     description:
-      - Seconds the old container has to stop before it is killed. Its own stop timeout by default (10 seconds when it has none).
+      - Seconds the old container has to stop before it is killed. Its own stop timeout by default (10 seconds when it
+        has none).
     type: int
   wait:
     description:
       - Seconds the new container has to come up, counted from its start.
-      - Up means healthy where there is a health check, else one second of running without a restart. V(0) does not wait.
+      - Up means healthy where there is a health check, else one second of running without a restart. V(0) does not
+        wait.
     type: float
     default: 60.0
 """

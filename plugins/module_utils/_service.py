@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What every platform says about a service: one normalized state, the signals it gives, and which of two states is worse.
+"""What every platform says about a service: one normalized state, the signals it gives, and which of two states is
+worse.
 
-Every `*_service_info` module fills the same dictionary, so that diagnosis, guards and reports never ask which platform they look at.
-All functions here are pure.
+Every `*_service_info` module fills the same dictionary, so that diagnosis, guards and reports never ask which platform
+they look at. All functions here are pure.
 
 Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 """
@@ -30,7 +31,8 @@ STATUS_ORDER: dict[str, int] = {
 #: Share of the memory limit above which a service is near it (runbook threshold for memory alerts: 90 %).
 MEMORY_NEAR_LIMIT = 0.9
 
-#: Exit codes of a service that ended as it was told to: 0 by itself, 143 by SIGTERM, 137 by SIGKILL (the latter has its own signal).
+#: Exit codes of a service that ended as it was told to: 0 by itself, 143 by SIGTERM, 137 by SIGKILL (the latter has its
+#: own signal).
 EXPECTED_EXIT_CODES = (0, 137, 143)
 
 
@@ -99,7 +101,9 @@ def _exit_signals(state: State) -> set[str]:
     if last_exit is None:
         return set()
     if last_exit["oom_killed"]:
-        proven_well = state["status"] == "running" and state["healthy"] is not None and state["healthy"] >= state["running"]
+        proven_well = (
+            state["status"] == "running" and state["healthy"] is not None and state["healthy"] >= state["running"]
+        )
         return set() if proven_well else {"oom_killed"}
     if state["status"] == "running":
         return set()

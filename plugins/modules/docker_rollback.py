@@ -13,14 +13,17 @@ short_description: Take a Docker service back to its previous known good image
 version_added: 0.1.0
 author: The sre.remediation maintainers (@sre-remediation)
 description:
-  - Makes every container of a service again from another local image and with nothing else changed. The image is pinned by its id.
-  - What came from the old image (environment, command, entry point, working directory, user, labels, volumes, health check) is left out, so
-    that the defaults of the image gone back to apply. What was asked for is kept, with names, networks, aliases, fixed addresses, host
-    settings and volumes, anonymous ones included.
-  - The old container stays until the new one is up. When that fails it gets its name back and is started if it ran, so nothing is lost.
+  - Makes every container of a service again from another local image and with nothing else changed. The image is pinned
+    by its id.
+  - What came from the old image (environment, command, entry point, working directory, user, labels, volumes, health
+    check) is left out, so that the defaults of the image gone back to apply. What was asked for is kept, with names,
+    networks, aliases, fixed addresses, host settings and volumes, anonymous ones included.
+  - The old container stays until the new one is up. When that fails it gets its name back and is started if it ran, so
+    nothing is lost.
   - The logs of the old container go with it. Save them before.
   - Several containers are replaced one after the other, stopping at the first that fails.
-  - A run that was killed leaves containers with the ends C(.sre-new) or C(.sre-old) in their names. The next run clears them up.
+  - A run that was killed leaves containers with the ends C(.sre-new) or C(.sre-old) in their names. The next run clears
+    them up.
   - Nothing is pulled. Data the newer version wrote in another form is not taken back.
 extends_documentation_fragment:
   - sre.remediation._docker
@@ -40,12 +43,13 @@ options:
   to:
     description:
       - Id, tag or digest of the local image to go to.
-      - By default the first of O(candidates) that fits, else the newest other local image of the same repository that is not newer than
-        the current one.
+      - By default the first of O(candidates) that fits, else the newest other local image of the same repository that
+        is not newer than the current one.
     type: str
   candidates:
     description:
-      - Ids of images known to be good, newest first. Those that are not on the engine, in use or in O(exclude) are passed over.
+      - Ids of images known to be good, newest first. Those that are not on the engine, in use or in O(exclude) are
+        passed over.
     type: list
     elements: str
     default: []
@@ -117,8 +121,9 @@ undo:
       type: str
 code:
   description:
-    - Why it failed, as a word for programs. V(no_previous_version), V(image_missing), V(excluded_target), V(container_missing),
-      V(auto_remove), V(replace_failed), V(platform_unreachable), V(engine_error) or V(invalid_option).
+    - Why it failed, as a word for programs. V(no_previous_version), V(image_missing), V(excluded_target),
+      V(container_missing), V(auto_remove), V(replace_failed), V(platform_unreachable), V(engine_error) or
+      V(invalid_option).
   returned: failure
   type: str
 logs:
@@ -144,7 +149,8 @@ def plan_step(engine: Engine, container: dict, target: rollback.Target) -> chang
     wanted = replacement(container, old_image, rollback.reference(engine, target.version, target.name), target.version)
     before = {"version": container["Image"], "name": container["Config"]["Image"]}
     after = {"version": target.version, "name": target.name}
-    action = f"replaced {name}: image {before['name']} ({before['version']}) by {after['name'] or 'an untagged image'} ({after['version']})"
+    new_name = target.name or "an untagged image"
+    action = f"replaced {name}: image {before['name']} ({before['version']}) by {new_name} ({target.version})"
     return change.Step(container, wanted, target.version, action, before, after)
 
 

@@ -13,12 +13,16 @@ short_description: Set or take out environment variables of a Docker service
 version_added: 0.1.0
 author: The sre.remediation maintainers (@sre-remediation)
 description:
-  - Makes every container of a service again, from the image it runs, with some environment variables changed and nothing else.
-  - The old container stays until the new one is up. When that fails it gets its name back and is started if it ran, so nothing is lost.
+  - Makes every container of a service again, from the image it runs, with some environment variables changed and
+    nothing else.
+  - The old container stays until the new one is up. When that fails it gets its name back and is started if it ran, so
+    nothing is lost.
   - The logs of the old container go with it. Save them before.
-  - Values are never returned. In their place stand the first 8 hexadecimal digits of PBKDF2-HMAC-SHA256 (50,000 rounds, salted with the names
-    of service and variable), which are equal when two values are. Who can guess a weak value can check the guess with it.
-  - Compose does not know of the change. A later C(docker compose up) that makes the container again brings back what its file says.
+  - Values are never returned. In their place stand the first 8 hexadecimal digits of PBKDF2-HMAC-SHA256 (50,000 rounds,
+    salted with the names of service and variable), which are equal when two values are. Who can guess a weak value can
+    check the guess with it.
+  - Compose does not know of the change. A later C(docker compose up) that makes the container again brings back what
+    its file says.
 extends_documentation_fragment:
   - sre.remediation._docker
   - sre.remediation._docker.replace
@@ -40,7 +44,8 @@ options:
   unset:
     description:
       - Names of variables to take out.
-      - A variable that the image brings along cannot be taken out, as the image's value would apply. Give it another value with O(env).
+      - A variable that the image brings along cannot be taken out, as the image's value would apply. Give it another
+        value with O(env).
     type: list
     elements: str
     default: []
@@ -76,12 +81,13 @@ undo:
       type: list
       elements: str
     restore:
-      description: Hashes of the old values by name. Take the values from where secrets are kept, and give them to O(env).
+      description:
+        - Hashes of the old values by name. Take the values from where secrets are kept, and give them to O(env).
       type: dict
 code:
   description:
-    - Why it failed, as a word for programs. V(env_of_image), V(image_missing), V(container_missing), V(auto_remove), V(replace_failed),
-      V(platform_unreachable), V(engine_error) or V(invalid_option).
+    - Why it failed, as a word for programs. V(env_of_image), V(image_missing), V(container_missing), V(auto_remove),
+      V(replace_failed), V(platform_unreachable), V(engine_error) or V(invalid_option).
   returned: failure
   type: str
 logs:
@@ -100,7 +106,8 @@ from ansible_collections.sre.remediation.plugins.module_utils._docker.recreate i
 from ansible_collections.sre.remediation.plugins.module_utils._docker.replace import base_name
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 
-#: Values shorter than this are not looked for in the result: replacing every "1" or "true" would spoil ids and names, and no value is put there.
+#: Values shorter than this are not looked for in the result: replacing every "1" or "true" would spoil ids and names,
+#: and no value is put there.
 SHORTEST_CENSORED = 8
 
 
@@ -111,7 +118,10 @@ def plan_step(engine: Engine, container: dict, service: str, wanted: dict) -> tu
     reference = rollback.reference(engine, image["Id"], container["Config"]["Image"])
     request = replacement(container, image, reference, image["Id"], planned.changes)
     action = f"replaced {base_name(container)}: environment {', '.join(planned.names)}"
-    return change.Step(container, request, image["Id"], action, {"env": planned.before}, {"env": planned.after}), planned
+    return (
+        change.Step(container, request, image["Id"], action, {"env": planned.before}, {"env": planned.after}),
+        planned,
+    )
 
 
 def run(params: dict, check_mode: bool, progress: change.Progress) -> dict:
@@ -127,7 +137,12 @@ def run(params: dict, check_mode: bool, progress: change.Progress) -> dict:
     if not due:
         return {"undo": None}
     restore = {name: shown for step, found in due for name, shown in found.before.items()}
-    return {"undo": {"unset": sorted({name for step, found in due for name in found.absent} - set(restore)), "restore": restore}}
+    return {
+        "undo": {
+            "unset": sorted({name for step, found in due for name in found.absent} - set(restore)),
+            "restore": restore,
+        }
+    }
 
 
 def main() -> None:
@@ -142,7 +157,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = dict(module.params)
-    module.params["env"] = {name: "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER" for name in params["env"]}
+    module.params["env"] = dict.fromkeys(params["env"], "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
     module.no_log_values = {value for value in module.no_log_values if len(value) >= SHORTEST_CENSORED}
     progress = change.Progress()
     try:

@@ -13,12 +13,12 @@ short_description: Read the state of a Docker service and its newest log lines
 version_added: 0.1.0
 author: The sre.remediation maintainers (@sre-remediation)
 description:
-  - Reads the state of a container or a Compose service in the form all platforms of this collection share, with its newest log lines,
-    in one quick look that needs no Python package beyond Ansible's own.
-  - An engine that does not answer, or does not let the user in, is not a failure of the task but a finding. RV(service.reachable) is
-    then V(false).
-  - Values of environment variables are never returned, only names. They are also taken out of log lines when their names or values look
-    like secrets.
+  - Reads the state of a container or a Compose service in the form all platforms of this collection share, with its
+    newest log lines, in one quick look that needs no Python package beyond Ansible's own.
+  - An engine that does not answer, or does not let the user in, is not a failure of the task but a finding.
+    RV(service.reachable) is then V(false).
+  - Values of environment variables are never returned, only names. They are also taken out of log lines when their
+    names or values look like secrets.
 extends_documentation_fragment:
   - sre.remediation._docker
   - sre.remediation._attributes
@@ -33,14 +33,15 @@ options:
     default: 200
   required_env:
     description:
-      - Names of the environment variables the service needs. Those that the previous version brought along and the current one
-        lacks are returned as RV(service.env_lost_since_previous).
+      - Names of the environment variables the service needs. Those that the previous version brought along and the
+        current one lacks are returned as RV(service.env_lost_since_previous).
     type: list
     elements: str
     default: []
   ports:
     description:
-      - Host ports to look for conflicts on, besides those the containers publish. Use it for a service that may have no container left.
+      - Host ports to look for conflicts on, besides those the containers publish. Use it for a service that may have no
+        container left.
     type: list
     elements: int
     default: []
@@ -74,7 +75,8 @@ service:
       description: Name of the container or of the Compose service.
       type: str
     reachable:
-      description: Whether the engine answered. When V(false), RV(service.status) is V(unknown) and nothing else is known.
+      description:
+        - Whether the engine answered. When V(false), RV(service.status) is V(unknown) and nothing else is known.
       type: bool
     error:
       description: Why the engine did not answer, in one line.
@@ -93,10 +95,13 @@ service:
       type: int
     status:
       description:
-        - Status of the worst instance. V(running), V(starting), V(unhealthy), V(crash_loop), V(stopped), V(paused), V(missing) or V(unknown).
-        - V(starting) and V(unhealthy) come from the health check. Without one a running container is V(running) at once.
-        - V(crash_loop) means that the engine restarts it, that it failed after two or more restarts or within ten seconds of each of its
-          last three starts, or that after two or more restarts it has not run for ten seconds yet.
+        - Status of the worst instance. V(running), V(starting), V(unhealthy), V(crash_loop), V(stopped), V(paused),
+          V(missing) or V(unknown).
+        - V(starting) and V(unhealthy) come from the health check. Without one a running container is V(running) at
+          once.
+        - V(crash_loop) means that the engine restarts it, that it failed after two or more restarts or within ten
+          seconds of each of its last three starts, or that after two or more restarts it has not run for ten seconds
+          yet.
       type: str
     version:
       description: Id of the image the newest container was made from.
@@ -147,7 +152,8 @@ service:
           type: str
     instances:
       description:
-        - The containers of the service, by name. Leftovers of an interrupted C(docker compose up) and one-off containers are not among them.
+        - The containers of the service, by name. Leftovers of an interrupted C(docker compose up) and one-off
+          containers are not among them.
       type: list
       elements: dict
       contains:
@@ -191,7 +197,8 @@ service:
       type: dict
       contains:
         memory_bytes:
-          description: Memory in bytes without inactive page cache. V(null) when it does not run, or cannot be measured quickly.
+          description:
+            - Memory in bytes without inactive page cache. V(null) when it does not run, or cannot be measured.
           type: int
     env_names:
       description: Names of the environment variables.
@@ -220,8 +227,8 @@ service:
           type: str
     port_conflicts:
       description:
-        - Who holds the host ports of a service that does not run. Processes are only looked at when the engine is on this machine
-          (a unix socket), and only in the network namespace the task runs in.
+        - Who holds the host ports of a service that does not run. Processes are only looked at when the engine is on
+          this machine (a unix socket), and only in the network namespace the task runs in.
       type: list
       elements: dict
       contains:

@@ -4,9 +4,10 @@
 
 """A small client of the Docker Engine API over a unix socket, TCP or TLS, on the standard library alone.
 
-It exists because an inspection must cost one quick module process: importing a Docker SDK takes longer than all requests of a look.
-It negotiates the API version with one ping, keeps one connection, and raises typed errors: :class:`EngineUnreachable` when the engine does not
-answer or does not let us in, :class:`NotFound` and :class:`EngineError` when it answers with an error.
+It exists because an inspection must cost one quick module process: importing a Docker SDK takes longer than all
+requests of a look. It negotiates the API version with one ping, keeps one connection, and raises typed errors:
+:class:`EngineUnreachable` when the engine does not answer or does not let us in, :class:`NotFound` and
+:class:`EngineError` when it answers with an error.
 
 Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 """
@@ -26,7 +27,8 @@ from ansible_collections.sre.remediation.plugins.module_utils._errors import Rem
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 
-#: The newest API version whose answers this client was written for (engine 27); a newer engine is asked in this version.
+#: The newest API version whose answers this client was written for (engine 27); a newer engine is asked in this
+#: version.
 NEWEST_API = (1, 47)
 
 
@@ -79,13 +81,15 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def open_connection(options: EngineOptions) -> http.client.HTTPConnection:
-    """Return an unopened connection for ``options``; RemediationError (``invalid_option``) for an address it cannot use."""
+    """Return an unopened connection for ``options``; RemediationError (``invalid_option``) for an address it cannot
+    use."""
     parts = urlsplit(options.docker_host)
     if parts.scheme == "unix" and parts.path:
         return _UnixConnection(parts.path, options.timeout)
     if parts.scheme not in ("tcp", "http", "https") or not parts.hostname:
         raise RemediationError(
-            f"docker_host: {options.docker_host!r} is not supported; use unix:///path, tcp://host:port or https://host:port",
+            f"docker_host: {options.docker_host!r} is not supported; "
+            "use unix:///path, tcp://host:port or https://host:port",
             code="invalid_option",
         )
     if options.tls or parts.scheme == "https" or options.client_cert or options.ca_path:
@@ -105,12 +109,15 @@ def _tls_context(options: EngineOptions) -> t.Any:
         if options.client_cert:
             context.load_cert_chain(options.client_cert, options.client_key)
     except OSError as error:
-        raise RemediationError(f"ca_path, client_cert, client_key: cannot be used: {error}", code="invalid_option") from error
+        raise RemediationError(
+            f"ca_path, client_cert, client_key: cannot be used: {error}", code="invalid_option"
+        ) from error
     return context
 
 
 def negotiate(engine_version: str | None) -> str:
-    """Return the API path prefix for an engine that says it speaks ``engine_version`` (``1.41``); none for one that says nothing."""
+    """Return the API path prefix for an engine that says it speaks ``engine_version`` (``1.41``); none for one that
+    says nothing."""
     try:
         major, minor = (int(part) for part in (engine_version or "").split("."))
     except ValueError:
@@ -158,7 +165,8 @@ class Engine:
         return self._json("GET", path, None, query, None)
 
     def post(self, path: str, body: t.Any = None, timeout: float | None = None, **query: t.Any) -> t.Any:
-        """POST ``body`` as JSON; ``timeout`` (s) overrides the one of the options for a request that is slow by nature."""
+        """POST ``body`` as JSON; ``timeout`` (s) overrides the one of the options for a request that is slow by
+        nature."""
         return self._json("POST", path, body, query, timeout)
 
     def delete(self, path: str, **query: t.Any) -> t.Any:
@@ -190,22 +198,28 @@ class Engine:
             raise EngineUnreachable(f"{self.options.docker_host}: {_reason(error)}") from error
         return json.loads(content) if content.strip().startswith((b"{", b"[")) else None
 
-    def _checked(self, method: str, path: str, body: t.Any, query: dict[str, t.Any], timeout: float | None) -> http.client.HTTPResponse:
+    def _checked(
+        self, method: str, path: str, body: t.Any, query: dict[str, t.Any], timeout: float | None
+    ) -> http.client.HTTPResponse:
         self.ping()
-        encoded = urlencode({key: json.dumps(value) if isinstance(value, dict) else value for key, value in query.items()})
+        encoded = urlencode(
+            {key: json.dumps(value) if isinstance(value, dict) else value for key, value in query.items()}
+        )
         response = self._send(method, f"{self._prefix}{path}{'?' if encoded else ''}{encoded}", body, timeout)
         if response.status < 400:
             return response
         message = _error_message(response)
         if response.status in (401, 403):
             raise EngineUnreachable(f"{self.options.docker_host}: permission denied: {message}")
-        raise (NotFound if response.status == 404 else EngineError)(f"{method} {path}: {message}", status=response.status)
+        raise (NotFound if response.status == 404 else EngineError)(
+            f"{method} {path}: {message}", status=response.status
+        )
 
     def _send(self, method: str, path: str, body: t.Any, timeout: float | None) -> http.client.HTTPResponse:
         payload = None if body is None else json.dumps(body)
         headers = {"Content-Type": "application/json"} if payload is not None else {}
         if method != "GET":
-            self._connection.close()  # a change is sent once, on a connection that cannot have been closed by the other side meanwhile
+            self._connection.close()  # a change is sent once, on a connection nobody closed meanwhile
         reused = self._connection.sock is not None
         try:
             self._set_timeout(timeout)

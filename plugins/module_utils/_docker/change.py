@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One change to every container of a service: one after the other, stopping at the first that fails, and saying exactly what was done.
+"""One change to every container of a service: one after the other, stopping at the first that fails, and saying exactly
+what was done.
 
 Shared by the modules that make containers again with one thing changed.
 
@@ -75,16 +76,20 @@ def containers_of(engine: Engine, selector: Selector, progress: Progress, check_
         found.append(tidied)
     if not found:
         raise RemediationError(
-            f"{selector.name} has no container on this engine, so there is nothing to make again; deploy the service", code="container_missing"
+            f"{selector.name} has no container on this engine, so there is nothing to make again; deploy the service",
+            code="container_missing",
         )
     return found
 
 
 def apply(engine: Engine, steps: list[Step], progress: Progress, params: Json, check_mode: bool) -> None:
-    """Take ``steps`` one after the other. ``progress`` is right at every moment, also when one fails (ReplaceFailed)."""
+    """Take ``steps`` one after the other. ``progress`` is right at every moment, also when one fails
+    (ReplaceFailed)."""
     for step in steps:
         if not check_mode:
-            progress.warnings += replace.replace(engine, step.container, step.wanted, step.image_id, params["stop_timeout"], params["wait"])
+            progress.warnings += replace.replace(
+                engine, step.container, step.wanted, step.image_id, params["stop_timeout"], params["wait"]
+            )
         name = replace.base_name(step.container)
         progress.before[name], progress.after[name] = step.before, step.after
         progress.actions.append(step.action)

@@ -2,9 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What happened to a container lately, from the engine's event stream: a short readable list, last exits, and quick exits in a row.
+"""What happened to a container lately, from the engine's event stream: a short readable list, last exits, and quick
+exits in a row.
 
-The engine keeps only its newest 256 events in memory, so the list may be short; nothing here relies on it being complete.
+The engine keeps only its newest 256 events in memory, so the list may be short; nothing here relies on it being
+complete.
 
 Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 """
@@ -35,7 +37,8 @@ ACTIONS = ("die", "oom", "kill", "stop", "start", "health_status")
 
 @dataclass(frozen=True)
 class Event:
-    """One event of a container: ``at`` in epoch seconds, ``action`` as the engine names it, the exit code of a ``die``, the signal of a ``kill``."""
+    """One event of a container: ``at`` in epoch seconds, ``action`` as the engine names it, the exit code of a ``die``,
+    the signal of a ``kill``."""
 
     container: str
     at: float
@@ -75,7 +78,8 @@ def shown(events: list[Event]) -> list[dict[str, t.Any]]:
 
 
 def runs(events: list[Event]) -> list[tuple[float, float, int]]:
-    """Return the ended runs of one container as (start, end, exit code), oldest first; runs whose start was not seen are left out."""
+    """Return the ended runs of one container as (start, end, exit code), oldest first; runs whose start was not seen
+    are left out."""
     ended: list[tuple[float, float, int]] = []
     started: float | None = None
     for event in events:
@@ -103,6 +107,7 @@ def last_exit(events: list[Event]) -> tuple[float, int, bool] | None:
 
 
 def ran_out_of_memory(events: list[Event], begun: float, ended: float, code: int) -> bool:
-    """Tell whether a run of one container, from ``begun`` to ``ended`` (epoch seconds) with exit code ``code``, was killed for memory."""
+    """Tell whether a run of one container, from ``begun`` to ``ended`` (epoch seconds) with exit code ``code``, was
+    killed for memory."""
     inside = (begun - CLOCK_SLACK, ended + CLOCK_SLACK)
     return code == 137 and any(event.action == "oom" and inside[0] <= event.at <= inside[1] for event in events)

@@ -2,10 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which image a service ran before, and how image names are read. The choices are pure; only the last function asks the engine.
+"""Which image a service ran before, and how image names are read. The choices are pure; only the last function asks the
+engine.
 
-The rule for the previous version: the newest local image of the same repository, by any tag or digest, that is older than the one in use;
-images as old as that one count when there is no older one; a newer image is never a previous version.
+The rule for the previous version: the newest local image of the same repository, by any tag or digest, that is older
+than the one in use; images as old as that one count when there is no older one; a newer image is never a previous
+version.
 
 Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 """
@@ -22,7 +24,7 @@ Json = dict[str, t.Any]
 
 def repository(name: str) -> str | None:
     """Return the repository of an image name (``host:5000/app:1`` → ``host:5000/app``); None for an image id."""
-    if name.startswith("sha256:") or name.startswith("<none>"):
+    if name.startswith(("sha256:", "<none>")):
         return None
     base = name.partition("@")[0]
     head, colon, tail = base.rpartition(":")
@@ -45,14 +47,23 @@ def display_name(image: Json, wanted: t.Collection[str] = ()) -> str | None:
     return min(names, key=lambda name: repository(name) not in wanted, default=None)
 
 
-def previous(listed: list[Json], current_id: str, current_created: float, excluded: t.Collection[str] = ()) -> Json | None:
-    """Choose the previous version from the ``listed`` images of the repositories of the current one; None when there is none.
+def previous(
+    listed: list[Json], current_id: str, current_created: float, excluded: t.Collection[str] = ()
+) -> Json | None:
+    """Choose the previous version from the ``listed`` images of the repositories of the current one; None when there is
+    none.
 
     :param current_created: epoch seconds.
     :param excluded: image ids that must not be chosen.
     """
-    others = [image for image in listed if image["Id"] != current_id and image["Id"] not in excluded and image["Created"] <= int(current_created)]
-    return max(others, key=lambda image: (image["Created"] < int(current_created), image["Created"], image["Id"]), default=None)
+    others = [
+        image
+        for image in listed
+        if image["Id"] != current_id and image["Id"] not in excluded and image["Created"] <= int(current_created)
+    ]
+    return max(
+        others, key=lambda image: (image["Created"] < int(current_created), image["Created"], image["Id"]), default=None
+    )
 
 
 def env_lost(required: t.Iterable[str], previous_env: t.Iterable[str], current_env: t.Iterable[str]) -> list[str]:

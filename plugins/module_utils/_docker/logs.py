@@ -28,7 +28,8 @@ Json = dict[str, t.Any]
 def payloads(chunks: t.Iterable[bytes], multiplexed: bool) -> t.Iterator[tuple[int, bytes]]:
     """Yield (stream, bytes): 1 is stdout, 2 is stderr.
 
-    Without a terminal the engine sends frames: one byte for the stream, three zero bytes, four bytes of length (big endian), the payload.
+    Without a terminal the engine sends frames: one byte for the stream, three zero bytes, four bytes of length (big
+    endian), the payload.
     """
     buffer = b""
     for chunk in chunks:
@@ -45,7 +46,8 @@ def payloads(chunks: t.Iterable[bytes], multiplexed: bool) -> t.Iterator[tuple[i
 
 
 def last_lines(chunks: t.Iterable[bytes], multiplexed: bool, count: int) -> list[tuple[str, str]]:
-    """Return the last ``count`` lines as (timestamp, text), in the order of the stream. The engine writes the timestamp before each line."""
+    """Return the last ``count`` lines as (timestamp, text), in the order of the stream. The engine writes the timestamp
+    before each line."""
     lines: deque[tuple[str, str]] = deque(maxlen=count)
     rest: dict[int, bytes] = {}
     for stream, payload in payloads(chunks, multiplexed):
@@ -57,14 +59,19 @@ def last_lines(chunks: t.Iterable[bytes], multiplexed: bool, count: int) -> list
 
 
 def _read(line: bytes) -> tuple[str, str]:
-    stamp, _, text = line.rstrip(b"\r").decode(errors="replace").partition(" ")
+    stamp, _space, text = line.rstrip(b"\r").decode(errors="replace").partition(" ")
     return (stamp, text[:LINE_LENGTH])
 
 
 def merged(by_instance: dict[str, list[tuple[str, str]]], count: int) -> list[str]:
-    """Return the newest ``count`` lines of all instances, oldest first; with several instances each line names its own."""
+    """Return the newest ``count`` lines of all instances, oldest first; with several instances each line names its
+    own."""
     several = len(by_instance) > 1
-    lines = [(stamp, f"{name} | {text}" if several else text) for name, entries in by_instance.items() for stamp, text in entries]
+    lines = [
+        (stamp, f"{name} | {text}" if several else text)
+        for name, entries in by_instance.items()
+        for stamp, text in entries
+    ]
     if several:
         lines.sort(key=lambda line: line[0])
     return [text for stamp, text in lines[-count:]] if count else []
@@ -73,8 +80,9 @@ def merged(by_instance: dict[str, list[tuple[str, str]]], count: int) -> list[st
 def since(container: Json, status: str, events: list[Event]) -> str | None:
     """Return where the current or last run begins, as the engine's ``since``; None when the container never ran.
 
-    The engine notes a start after the process began, under load seconds after its first line; so the run begins a little before its start, but
-    not before the end of the run before. In a crash loop the run before is taken along, as the newest one may not have said anything yet.
+    The engine notes a start after the process began, under load seconds after its first line; so the run begins a
+    little before its start, but not before the end of the run before. In a crash loop the run before is taken along, as
+    the newest one may not have said anything yet.
     """
     state = container["State"]
     started = times.epoch(state.get("StartedAt"))

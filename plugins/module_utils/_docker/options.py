@@ -50,7 +50,12 @@ def selector(params: dict[str, t.Any]) -> Selector:
     """Read which containers are meant; RemediationError (``invalid_option``) unless it is said in exactly one way."""
     container, project, service = (params[name] or None for name in ("container", "project", "service"))
     if container and (project or service):
-        raise RemediationError("container excludes project and service: give container, or project and service", code="invalid_option")
+        raise RemediationError(
+            "container excludes project and service: give container, or project and service", code="invalid_option"
+        )
     if not container and not (project and service):
-        raise RemediationError("give container (name or id), or both project and service (Compose); an empty one names nothing", code="invalid_option")
+        raise RemediationError(
+            "give container (name or id), or both project and service (Compose); an empty one names nothing",
+            code="invalid_option",
+        )
     return Selector(container, project, service)

@@ -4,8 +4,9 @@
 
 """Who holds the host ports of a service that does not run: another container, or a process of this machine.
 
-The decisions are pure; :func:`listeners` and :func:`processes` read ``/proc``. A process is named by its pid and name, never by its arguments,
-as those may hold secrets. A container that has the host's network is found as the process it is.
+The decisions are pure; :func:`listeners` and :func:`processes` read ``/proc``. A process is named by its pid and name,
+never by its arguments, as those may hold secrets. A container that has the host's network is found as the process it
+is.
 
 Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 """
@@ -15,11 +16,18 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.sre.remediation.plugins.module_utils._docker.select import ONE_OFF, PROJECT, SERVICE, labels_of, name_of
+from ansible_collections.sre.remediation.plugins.module_utils._docker.select import (
+    ONE_OFF,
+    PROJECT,
+    SERVICE,
+    labels_of,
+    name_of,
+)
 
 Json = dict[str, t.Any]
 
-#: Socket tables of the kernel by protocol, and the state of a socket that takes the port (TCP listening; UDP bound, not connected).
+#: Socket tables of the kernel by protocol, and the state of a socket that takes the port (TCP listening; UDP bound, not
+#: connected).
 TABLES = {"tcp": ("tcp", "tcp6"), "udp": ("udp", "udp6")}
 BOUND = {"tcp": "0A", "udp": "07"}
 
@@ -41,15 +49,23 @@ def overlaps(one: str, other: str) -> bool:
 
 
 def wanted_ports(ports: list[Json], extra: list[int]) -> list[Json]:
-    """Return the host ports to check: those the service publishes, and ``extra`` TCP ports on every address, each once."""
+    """Return the host ports to check: those the service publishes, and ``extra`` TCP ports on every address, each
+    once."""
     known = {port["host_port"] for port in ports}
-    return ports + [{"address": "0.0.0.0", "host_port": port, "port": port, "protocol": "tcp"} for port in extra if port not in known]
+    return ports + [
+        {"address": "0.0.0.0", "host_port": port, "port": port, "protocol": "tcp"}
+        for port in extra
+        if port not in known
+    ]
 
 
-def container_holder(port: Json, running: list[Json], live_ids: t.Collection[str], project: str | None, service: str | None) -> Json | None:
+def container_holder(
+    port: Json, running: list[Json], live_ids: t.Collection[str], project: str | None, service: str | None
+) -> Json | None:
     """Return the holder of ``port`` among the ``running`` containers as listed; None when none publishes it.
 
-    The holder is stale when it belongs to the same Compose project, is of the same service or a one-off, and is not in the live set.
+    The holder is stale when it belongs to the same Compose project, is of the same service or a one-off, and is not in
+    the live set.
     """
     for container in running:
         if container["Id"] in live_ids:
@@ -72,7 +88,14 @@ def container_holder(port: Json, running: list[Json], live_ids: t.Collection[str
 
 def process_holder(pid: int | None, name: str | None) -> Json:
     """Return the holder when no container publishes the port; unknown when the process cannot be seen."""
-    return {"kind": "process" if pid else "unknown", "name": name, "project": None, "service": None, "pid": pid, "stale": False}
+    return {
+        "kind": "process" if pid else "unknown",
+        "name": name,
+        "project": None,
+        "service": None,
+        "pid": pid,
+        "stale": False,
+    }
 
 
 def conflict(port: Json, holder: Json) -> Json:
@@ -86,7 +109,7 @@ def parse_table(protocol: str, text: str) -> list[Listener]:
     for line in text.splitlines()[1:]:
         fields = line.split()
         if len(fields) > 9 and fields[3] == BOUND[protocol]:
-            address, _, port = fields[1].rpartition(":")
+            address, _colon, port = fields[1].rpartition(":")
             found.append(Listener(protocol, _address(address), int(port, 16), fields[9]))
     return found
 
@@ -137,7 +160,12 @@ def processes(inodes: t.Collection[str], proc: str = "/proc") -> dict[str, tuple
 
 
 def find_conflicts(
-    ports: list[Json], running: list[Json], live_ids: t.Collection[str], project: str | None, service: str | None, look_at_host: bool
+    ports: list[Json],
+    running: list[Json],
+    live_ids: t.Collection[str],
+    project: str | None,
+    service: str | None,
+    look_at_host: bool,
 ) -> list[Json]:
     """Return the conflicts of ``ports``; ``look_at_host`` says that the engine's host is this machine."""
     found, unexplained = [], []
@@ -152,9 +180,15 @@ def find_conflicts(
     bound = listeners()
     taken = [(port, listener) for port in unexplained for listener in bound if _takes(listener, port)]
     owners = processes({listener.inode for port, listener in taken}) if taken else {}
-    first = {(port["address"], port["host_port"], port["protocol"]): (port, listener) for port, listener in reversed(taken)}
-    return found + [conflict(port, process_holder(*owners.get(listener.inode, (None, None)))) for port, listener in first.values()]
+    first = {
+        (port["address"], port["host_port"], port["protocol"]): (port, listener) for port, listener in reversed(taken)
+    }
+    return found + [
+        conflict(port, process_holder(*owners.get(listener.inode, (None, None)))) for port, listener in first.values()
+    ]
 
 
 def _takes(listener: Listener, port: Json) -> bool:
-    return (listener.protocol, listener.port) == (port["protocol"], port["host_port"]) and overlaps(listener.address, port["address"])
+    return (listener.protocol, listener.port) == (port["protocol"], port["host_port"]) and overlaps(
+        listener.address, port["address"]
+    )

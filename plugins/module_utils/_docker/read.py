@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One look at a service: all questions to the engine in the cheapest order, answered as the normalized state and its newest log lines.
+"""One look at a service: all questions to the engine in the cheapest order, answered as the normalized state and its
+newest log lines.
 
-What is not needed for the status (logs, events, statistics, older images) is best effort: when the engine cannot answer it, the look goes on and
-says so in a warning.
+What is not needed for the status (logs, events, statistics, older images) is best effort: when the engine cannot answer
+it, the look goes on and says so in a warning.
 
 Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 """
@@ -16,10 +17,25 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.sre.remediation.plugins.module_utils._docker import events as event_log
-from ansible_collections.sre.remediation.plugins.module_utils._docker import images, logs, memory, oom, ports, state, times
+from ansible_collections.sre.remediation.plugins.module_utils._docker import (
+    images,
+    logs,
+    memory,
+    oom,
+    ports,
+    state,
+    times,
+)
 from ansible_collections.sre.remediation.plugins.module_utils._docker.api import Engine, EngineError
 from ansible_collections.sre.remediation.plugins.module_utils._docker.events import Event
-from ansible_collections.sre.remediation.plugins.module_utils._docker.select import PROJECT, SERVICE, Selector, find, labels_of, name_of
+from ansible_collections.sre.remediation.plugins.module_utils._docker.select import (
+    PROJECT,
+    SERVICE,
+    Selector,
+    find,
+    labels_of,
+    name_of,
+)
 from ansible_collections.sre.remediation.plugins.module_utils._redact import redact, secret_values
 from ansible_collections.sre.remediation.plugins.module_utils._service import State
 
@@ -39,7 +55,8 @@ class Look:
 
 @dataclass(frozen=True)
 class Questions:
-    """What a look is asked beyond the state itself. ``log_lines`` 0 reads no logs; ``ports`` are checked besides the published ones."""
+    """What a look is asked beyond the state itself. ``log_lines`` 0 reads no logs; ``ports`` are checked besides the
+    published ones."""
 
     log_lines: int = 200
     required_env: tuple[str, ...] = ()
@@ -61,7 +78,9 @@ class _Reader:
     def events(self, container: Json, now: float) -> list[Event]:
         filters = {"container": [container["Id"]], "event": list(event_log.ACTIONS)}
         begin, end = f"{now - event_log.WINDOW_SECONDS:.6f}", f"{now:.6f}"
-        documents = self.optional("events", lambda: self.engine.documents("/events", since=begin, until=end, filters=filters), [])
+        documents = self.optional(
+            "events", lambda: self.engine.documents("/events", since=begin, until=end, filters=filters), []
+        )
         found = event_log.read(documents)
         if self.engine.options.is_local and oom.unexplained(container, found):
             found = sorted(found + oom.seen_by_kernel(container), key=lambda event: event.at)
@@ -71,13 +90,16 @@ class _Reader:
         if not state.is_up(container):
             return None
         used = memory.used_here(container) if self.engine.options.is_local else None
-        return self.optional("statistics", lambda: memory.used_by_engine(self.engine, container), None) if used is None else used
+        if used is not None:
+            return used
+        return self.optional("statistics", lambda: memory.used_by_engine(self.engine, container), None)
 
     def log(self, container: Json, status: str, events: list[Event], count: int) -> list[tuple[str, str]]:
         since = logs.since(container, status, events)
         if not count or since is None:
             return []
-        path, query = f"/containers/{container['Id']}/logs", {"stdout": 1, "stderr": 1, "timestamps": 1, "tail": count, "since": since}
+        path = f"/containers/{container['Id']}/logs"
+        query = {"stdout": 1, "stderr": 1, "timestamps": 1, "tail": count, "since": since}
         multiplexed = not container["Config"].get("Tty")
         return self.optional("logs", lambda: logs.last_lines(self.engine.chunks(path, **query), multiplexed, count), [])
 
@@ -122,14 +144,20 @@ def look(engine: Engine, selector: Selector, questions: Questions) -> Look:
     }
     secrets = [value for container in containers for value in secret_values(state.env_of(container))]
     service["start_error"] = redact(service["start_error"], secrets)
-    return Look(service, redact(logs.merged(lines, questions.log_lines), secrets), redact(sorted(set(reader.warnings)), secrets))
+    return Look(
+        service, redact(logs.merged(lines, questions.log_lines), secrets), redact(sorted(set(reader.warnings)), secrets)
+    )
 
 
-def _conflicts(engine: Engine, selector: Selector, containers: list[Json], published: list[Json], extra: tuple[int, ...]) -> list[Json]:
+def _conflicts(
+    engine: Engine, selector: Selector, containers: list[Json], published: list[Json], extra: tuple[int, ...]
+) -> list[Json]:
     wanted = ports.wanted_ports(published, list(extra))
     if not wanted:
         return []
     labels = labels_of(containers[0]) if containers else {}
     project, service = selector.project or labels.get(PROJECT), selector.service or labels.get(SERVICE)
     live_ids = {container["Id"] for container in containers}
-    return ports.find_conflicts(wanted, engine.get("/containers/json"), live_ids, project, service, engine.options.is_local)
+    return ports.find_conflicts(
+        wanted, engine.get("/containers/json"), live_ids, project, service, engine.options.is_local
+    )

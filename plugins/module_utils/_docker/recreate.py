@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How to make a container again with one thing changed: the request for its replacement, worked out from what the engine says of it. Pure.
+"""How to make a container again with one thing changed: the request for its replacement, worked out from what the
+engine says of it. Pure.
 
-The engine merges the image's defaults into a container's configuration and keeps no record of which part was asked for. So what equals the old
-image's default is left out, and the default of the new image applies. Everything else is kept: names, networks with aliases and fixed
-addresses, host settings, labels, and the volumes, anonymous ones by their name.
+The engine merges the image's defaults into a container's configuration and keeps no record of which part was asked for.
+So what equals the old image's default is left out, and the default of the new image applies. Everything else is kept:
+names, networks with aliases and fixed addresses, host settings, labels, and the volumes, anonymous ones by their name.
 
 Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 """
@@ -37,13 +38,16 @@ BUILT_IN_MODES = ("default", "bridge", "host", "none", "nat")
 
 @dataclass(frozen=True)
 class Replacement:
-    """The request for a replacement: ``body`` for the engine's create call, then the networks to connect it to before it starts."""
+    """The request for a replacement: ``body`` for the engine's create call, then the networks to connect it to before
+    it starts."""
 
     body: Json
     connect: dict[str, Json] = field(default_factory=dict)
 
 
-def replacement(container: Json, old_image: Json, image: str, image_id: str, env: dict[str, str | None] | None = None) -> Replacement:
+def replacement(
+    container: Json, old_image: Json, image: str, image_id: str, env: dict[str, str | None] | None = None
+) -> Replacement:
     """Return the request for a replacement of ``container``.
 
     :param container: the container as inspected.
@@ -55,7 +59,8 @@ def replacement(container: Json, old_image: Json, image: str, image_id: str, env
     """
     if container["HostConfig"].get("AutoRemove"):
         raise RemediationError(
-            f"{select.name_of(container)} was made with --rm: it would vanish when stopped, so it cannot be put back; run it without --rm",
+            f"{select.name_of(container)} was made with --rm: it would vanish when stopped and could not be put back; "
+            "run it without --rm",
             code="auto_remove",
         )
     config = own_config(container, old_image.get("Config") or {})
@@ -81,7 +86,11 @@ def own_config(container: Json, image_config: Json) -> Json:
             config.pop(name, None)
     for name in MERGED_FIELDS:
         defaults = image_config.get(name) or {}
-        config[name] = {key: value for key, value in (config.get(name) or {}).items() if key not in defaults or defaults[key] != value}
+        config[name] = {
+            key: value
+            for key, value in (config.get(name) or {}).items()
+            if key not in defaults or defaults[key] != value
+        }
     config["ExposedPorts"].update({port: {} for port in container["HostConfig"].get("PortBindings") or {}})
     defaults = set(image_config.get("Env") or [])
     config["Env"] = [entry for entry in config.get("Env") or [] if entry not in defaults]
@@ -106,7 +115,11 @@ def _drop_default_command(config: Json, image_config: Json) -> None:
 def _drop_default_health_check(config: Json, image_config: Json) -> None:
     """The engine fills in a health check field by field."""
     defaults = image_config.get("Healthcheck") or {}
-    own = {key: value for key, value in (config.pop("Healthcheck", None) or {}).items() if value and value != defaults.get(key)}
+    own = {
+        key: value
+        for key, value in (config.pop("Healthcheck", None) or {}).items()
+        if value and value != defaults.get(key)
+    }
     if own:
         config["Healthcheck"] = own
 
@@ -119,25 +132,35 @@ def changed_env(entries: list[str], changes: t.Mapping[str, str | None]) -> list
     """Return ``entries`` with variables replaced in place, added at the end, or (None) taken out."""
     names = [entry.partition("=")[0] for entry in entries]
     kept = [
-        entry if name not in changes else f"{name}={changes[name]}" for name, entry in zip(names, entries) if changes.get(name, "") is not None
+        entry if name not in changes else f"{name}={changes[name]}"
+        for name, entry in zip(names, entries)
+        if changes.get(name, "") is not None
     ]
     return kept + [f"{name}={value}" for name, value in changes.items() if value is not None and name not in names]
 
 
 def host_config(container: Json) -> Json:
-    """Return the host settings of the replacement: the same, with anonymous volumes named so that it gets the same ones."""
+    """Return the host settings of the replacement: the same, with anonymous volumes named so that it gets the same
+    ones."""
     host = copy.deepcopy(container["HostConfig"])
     host.pop("ContainerIDFile", None)
     if host.get("Links"):
         host["Links"] = [_link(entry) for entry in host["Links"]]
-    volumes = {mount["Destination"]: mount for mount in container.get("Mounts") or [] if mount.get("Type") == "volume" and mount.get("Name")}
+    volumes = {
+        mount["Destination"]: mount
+        for mount in container.get("Mounts") or []
+        if mount.get("Type") == "volume" and mount.get("Name")
+    }
     for mount in host.get("Mounts") or []:
         found = volumes.pop(mount.get("Target"), None)
         if mount.get("Type") == "volume" and not mount.get("Source") and found:
             mount["Source"] = found["Name"]
     for bind in host.get("Binds") or []:
         volumes.pop(bind.split(":")[1], None)
-    anonymous = [f"{mount['Name']}:{destination}:{'rw' if mount.get('RW', True) else 'ro'}" for destination, mount in sorted(volumes.items())]
+    anonymous = [
+        f"{mount['Name']}:{destination}:{'rw' if mount.get('RW', True) else 'ro'}"
+        for destination, mount in sorted(volumes.items())
+    ]
     if anonymous:
         host["Binds"] = (host.get("Binds") or []) + anonymous
     return host
@@ -145,7 +168,7 @@ def host_config(container: Json) -> Json:
 
 def _link(entry: str) -> str:
     """The engine shows a link as ``/other:/this/alias`` and takes it as ``other:alias``."""
-    other, _, alias = entry.partition(":")
+    other, _colon, alias = entry.partition(":")
     return f"{other.lstrip('/')}:{alias.rpartition('/')[2]}"
 
 
@@ -162,7 +185,12 @@ def endpoints_of(container: Json) -> dict[str, Json]:
         aliases = [alias for alias in (endpoint or {}).get("Aliases") or [] if alias != container["Id"][:12]]
         found[network] = {**kept, "Aliases": aliases} if aliases else kept
     mode = container["HostConfig"].get("NetworkMode") or "default"
-    if mode not in found and mode not in BUILT_IN_MODES and not _shares_network(container) and not _is_attached(container, mode):
+    if (
+        mode not in found
+        and mode not in BUILT_IN_MODES
+        and not _shares_network(container)
+        and not _is_attached(container, mode)
+    ):
         service = select.labels_of(container).get(select.SERVICE)
         found[mode] = {"Aliases": [service]} if service else {}
     return found

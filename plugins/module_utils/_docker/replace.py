@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Putting a replacement in a container's place so that nothing is lost: the old container stays until the new one is up.
+"""Putting a replacement in a container's place so that nothing is lost: the old container stays until the new one is
+up.
 
-Steps: create the replacement under a name of its own and connect it → stop the old one → move the old one aside → give its name to the
-replacement → start → wait. When a step fails the replacement is removed and the old one is put back, and started if it ran.
-A process that is killed in between leaves names that the next one understands (:func:`tidy`).
+Steps: create the replacement under a name of its own and connect it → stop the old one → move the old one aside → give
+its name to the replacement → start → wait. When a step fails the replacement is removed and the old one is put back,
+and started if it ran. A process that is killed in between leaves names that the next one understands (:func:`tidy`).
 
 Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 """
@@ -14,6 +15,7 @@ Note that this module util is **PRIVATE** to the collection. It can have breakin
 from __future__ import annotations
 
 import typing as t
+from contextlib import suppress
 
 from ansible_collections.sre.remediation.plugins.module_utils._docker import logs, state, wait
 from ansible_collections.sre.remediation.plugins.module_utils._docker.api import Engine, EngineError, NotFound
@@ -45,10 +47,12 @@ def base_name(container: Json) -> str:
 
 
 def tidy_steps(current: Json | None, new: Json | None, old: Json | None, now: float) -> list[str]:
-    """Decide what an interrupted replacement needs, from the containers under the name, under the new and under the old name.
+    """Decide what an interrupted replacement needs, from the containers under the name, under the new and under the old
+    name.
 
-    ``remove new``: it never served. ``remove old``: its replacement is up. ``put back``: the old one gets its name back (after
-    ``remove current`` when a replacement has it that is not up, so that nobody takes an unproven one for the service).
+    ``remove new``: it never served. ``remove old``: its replacement is up. ``put back``: the old one gets its name back
+    (after ``remove current`` when a replacement has it that is not up, so that nobody takes an unproven one for the
+    service).
 
     :param now: epoch seconds on the engine's clock.
     """
@@ -56,15 +60,19 @@ def tidy_steps(current: Json | None, new: Json | None, old: Json | None, now: fl
     if old and current is None:
         steps.append("put back")
     elif old and current:
-        up, _ = wait.verdict(current, now)
+        up, _reason = wait.verdict(current, now)
         steps += ["remove old"] if up else ["remove current", "put back"]
     return steps
 
 
 def tidy(engine: Engine, container: Json, check_mode: bool) -> tuple[Json, list[str]]:
-    """Finish or take back a replacement that was interrupted; return the container to go on with, and what was done in words."""
+    """Finish or take back a replacement that was interrupted; return the container to go on with, and what was done in
+    words."""
     name = base_name(container)
-    parts = {kind: _inspect(engine, name + suffix) for kind, suffix in (("current", ""), ("new", NEW_SUFFIX), ("old", OLD_SUFFIX))}
+    parts = {
+        kind: _inspect(engine, name + suffix)
+        for kind, suffix in (("current", ""), ("new", NEW_SUFFIX), ("old", OLD_SUFFIX))
+    }
     steps = tidy_steps(parts["current"], parts["new"], parts["old"], engine.now())
     actions = []
     for step in steps:
@@ -84,7 +92,9 @@ def tidy(engine: Engine, container: Json, check_mode: bool) -> tuple[Json, list[
     return (chosen if check_mode else engine.get(f"/containers/{chosen['Id']}/json")), actions
 
 
-def replace(engine: Engine, old: Json, wanted: Replacement, image_id: str, stop_timeout: int | None, wait_seconds: float) -> list[str]:
+def replace(
+    engine: Engine, old: Json, wanted: Replacement, image_id: str, stop_timeout: int | None, wait_seconds: float
+) -> list[str]:
     """Put ``wanted`` in the place of ``old`` (as inspected); return warnings.
 
     :param image_id: what the replacement must be made from; a tag that was moved meanwhile is noticed.
@@ -114,13 +124,17 @@ def replace(engine: Engine, old: Json, wanted: Replacement, image_id: str, stop_
     return []
 
 
-def _take_over(engine: Engine, old: Json, new_id: str, wanted: Replacement, image_id: str, stop_timeout: int | None, was_up: bool) -> None:
+def _take_over(
+    engine: Engine, old: Json, new_id: str, wanted: Replacement, image_id: str, stop_timeout: int | None, was_up: bool
+) -> None:
     name = base_name(old)
     for network, endpoint in wanted.connect.items():
         engine.post(f"/networks/{network}/connect", {"Container": new_id, "EndpointConfig": endpoint})
     made_from = engine.get(f"/containers/{new_id}/json")["Image"]
     if made_from != image_id:
-        raise ReplaceFailed(f"the image name {wanted.body['Image']} now means {made_from}, not {image_id}: it was changed meanwhile")
+        raise ReplaceFailed(
+            f"the image name {wanted.body['Image']} now means {made_from}, not {image_id}: it was changed meanwhile"
+        )
     if was_up:
         if old["State"]["Status"] == "paused":
             engine.post(f"/containers/{old['Id']}/unpause")
@@ -135,10 +149,8 @@ def _take_over(engine: Engine, old: Json, new_id: str, wanted: Replacement, imag
 def _put_back(engine: Engine, old: Json, new_id: str, name: str, was_up: bool) -> str:
     """Restore the old container and say in words how that went."""
     try:
-        try:
+        with suppress(NotFound):
             engine.delete(f"/containers/{new_id}", force=1, v=1)
-        except NotFound:
-            pass
         if name_of(engine.get(f"/containers/{old['Id']}/json")) != name:
             engine.post(f"/containers/{old['Id']}/rename", name=name)
         if not was_up:
@@ -147,7 +159,8 @@ def _put_back(engine: Engine, old: Json, new_id: str, name: str, was_up: bool) -
         return f"{name} was put back and runs as before"
     except RemediationError as error:
         said = redact(error.message, secret_values(state.env_of(old)))
-        return f"putting {name} back failed as well ({said}): its container is {old['Id'][:12]}; rename it to {name} and start it"
+        where = f"its container is {old['Id'][:12]}; rename it to {name} and start it"
+        return f"putting {name} back failed as well ({said}): {where}"
 
 
 def _logs(engine: Engine, container_id: str) -> list[str]:

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which image a rollback goes to: the one asked for, else the newest known good one, else the previous version by the rule in ``images``.
+"""Which image a rollback goes to: the one asked for, else the newest known good one, else the previous version by the
+rule in ``images``.
 
 Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 """
@@ -64,15 +65,21 @@ def choose(
 def find_target(engine: Engine, container: Json, to: str | None, candidates: list[str], exclude: list[str]) -> Target:
     """Find the image to go to from ``container`` (as inspected).
 
-    :raises RemediationError: ``image_missing`` when the image asked for, or the one in use, is not on the engine; ``excluded_target`` when the
-        one asked for is known to be bad; ``no_previous_version`` when there is none.
+    :raises RemediationError: ``image_missing`` when the image asked for, or the one in use, is not on the engine;
+        ``excluded_target`` when the one asked for is known to be bad; ``no_previous_version`` when there is none.
     """
     excluded = {full_id(image) for image in exclude}
     requested = inspect_image(engine, to) if to else None
     if to and requested is None:
-        raise RemediationError(f"to: the image {to} is not on this engine; run 'docker pull {to}' there, or deploy it", code="image_missing")
+        raise RemediationError(
+            f"to: the image {to} is not on this engine; run 'docker pull {to}' there, or deploy it",
+            code="image_missing",
+        )
     if requested and requested["Id"] in excluded:
-        raise RemediationError(f"to: the image {to} is one of exclude, so known to be bad; take it out of one of the two", code="excluded_target")
+        raise RemediationError(
+            f"to: the image {to} is one of exclude, so known to be bad; take it out of one of the two",
+            code="excluded_target",
+        )
     current = image_of(engine, container)
     names = images.repositories(current, container["Config"]["Image"])
     known_good: list[Json] = []
@@ -83,9 +90,10 @@ def find_target(engine: Engine, container: Json, to: str | None, candidates: lis
         siblings = images.siblings(engine, names)
     chosen = choose(requested, known_good, siblings, current, excluded)
     if chosen is None:
+        repositories = ", ".join(sorted(names)) or container["Config"]["Image"]
         raise RemediationError(
-            f"there is no previous version to go back to: no other image of {', '.join(sorted(names)) or container['Config']['Image']} that is not"
-            " newer, nor a known good one, is on this engine; name one with 'to', or deploy an older version",
+            f"there is no previous version to go back to: neither a known good image nor another one of {repositories}"
+            " that is not newer is on this engine; name one with 'to', or deploy an older version",
             code="no_previous_version",
         )
     image, found_by = chosen
@@ -97,8 +105,8 @@ def image_of(engine: Engine, container: Json) -> Json:
     image = inspect_image(engine, container["Image"])
     if image is None:
         raise RemediationError(
-            f"the image {container['Image']} of the running container is gone from the engine, so the container cannot be made again from its own"
-            " configuration; deploy the service instead",
+            f"the image {container['Image']} of the container is gone from the engine, so what came from it is not"
+            " known and the container cannot be made again; deploy the service instead",
             code="image_missing",
         )
     return image

@@ -4,8 +4,9 @@
 
 """Which containers are the service: by name, or by Compose project and service.
 
-Compose leaves containers behind (an interrupted ``up``, ``run``), and so do people. The live set holds one container for each container
-number; what else carries the service's labels is a leftover, and a leftover that holds the service's port is stale.
+Compose leaves containers behind (an interrupted ``up``, ``run``), and so do people. The live set holds one container
+for each container number; what else carries the service's labels is a leftover, and a leftover that holds the service's
+port is stale.
 
 Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 """
@@ -24,7 +25,8 @@ ONE_OFF = "com.docker.compose.oneoff"
 CONFIG_HASH = "com.docker.compose.config-hash"
 IMAGE = "com.docker.compose.image"
 
-#: Names while a container is being replaced: the replacement before it takes over, and the container that was taken out.
+#: Names while a container is being replaced: the replacement before it takes over, and the container that was taken
+#: out.
 NEW_SUFFIX = ".sre-new"
 OLD_SUFFIX = ".sre-old"
 
@@ -59,8 +61,9 @@ def name_of(container: Json) -> str:
 def live_set(listed: list[Json]) -> list[Json]:
     """Choose the live containers of a Compose service from all ``listed`` ones that carry its labels, sorted by name.
 
-    One-off containers are left out. For each container number the one Compose made (it has a configuration hash), under its own name, that is
-    not a replacement in the making, is the live one; of equals the newest. Containers without a number count only when none has one.
+    One-off containers are left out. For each container number the one Compose made (it has a configuration hash), under
+    its own name, that is not a replacement in the making, is the live one; of equals the newest. Containers without a
+    number count only when none has one.
     """
     by_number: dict[str, list[Json]] = {}
     for container in listed:

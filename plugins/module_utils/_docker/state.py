@@ -6,9 +6,11 @@
 
 Status of one instance:
 
-* ``crash_loop`` while the engine waits to restart it; when it failed after two or more restarts, or failed within seconds of its last three
-  starts; and when it runs after two or more restarts but not yet ten seconds and no health check has passed.
-* ``unhealthy`` and ``starting`` are what its health check says. Without a health check a running container is ``running`` at once.
+* ``crash_loop`` while the engine waits to restart it; when it failed after two or more restarts, or failed within
+  seconds of its last three starts; and when it runs after two or more restarts but not yet ten seconds and no health
+  check has passed.
+* ``unhealthy`` and ``starting`` are what its health check says. Without a health check a running container is
+  ``running`` at once.
 * ``paused``; and ``stopped`` for created, exited, dead and removing containers.
 
 A service has the status of its worst instance; ``running`` and ``healthy`` count the others.
@@ -57,7 +59,8 @@ def has_health_check(container: Json) -> bool:
 
 
 def health_of(container: Json) -> str | None:
-    """Return healthy, unhealthy or starting; None when nothing measures it or it does not run (the engine keeps a stale result then)."""
+    """Return healthy, unhealthy or starting; None when nothing measures it or it does not run (the engine keeps a stale
+    result then)."""
     status = (container["State"].get("Health") or {}).get("Status")
     return status if is_up(container) and status in ("healthy", "unhealthy", "starting") else None
 
@@ -91,13 +94,16 @@ def last_exit(container: Json, events: list[Event]) -> Json | None:
         return None
     else:
         at, code = ended, state.get("ExitCode", 0)
-        oom_killed = bool(state.get("OOMKilled")) or event_log.ran_out_of_memory(events, times.epoch(state.get("StartedAt")) or 0.0, ended, code)
+        oom_killed = bool(state.get("OOMKilled")) or event_log.ran_out_of_memory(
+            events, times.epoch(state.get("StartedAt")) or 0.0, ended, code
+        )
     reason = "out of memory" if oom_killed else EXIT_REASONS.get(code, "error")
     return {"code": code, "reason": reason, "oom_killed": oom_killed, "at": times.iso(at)}
 
 
 def networks_of(container: Json) -> list[str]:
-    """Return the names of the networks a container is attached to. The network of ``none`` connects to nothing and does not count."""
+    """Return the names of the networks a container is attached to. The network of ``none`` connects to nothing and does
+    not count."""
     return sorted(name for name in container["NetworkSettings"].get("Networks") or {} if name != "none")
 
 
@@ -108,20 +114,30 @@ def env_names(env: t.Iterable[str] | None) -> list[str]:
 
 def env_of(container: Json) -> dict[str, str]:
     """Return the environment of a container. Values never leave the module."""
-    return {name: value for name, _, value in (entry.partition("=") for entry in container["Config"].get("Env") or [])}
+    return {
+        name: value for name, _equals, value in (entry.partition("=") for entry in container["Config"].get("Env") or [])
+    }
 
 
 def ports_of(container: Json) -> list[Json]:
-    """Return the published ports: as bound while it runs, as configured otherwise (a port the engine chooses is left out then)."""
+    """Return the published ports: as bound while it runs, as configured otherwise (a port the engine chooses is left
+    out then)."""
     bound = container["NetworkSettings"].get("Ports") if is_up(container) else None
     bindings = bound or container["HostConfig"].get("PortBindings") or {}
     ports = []
     for inner, outers in bindings.items():
-        port, _, protocol = inner.partition("/")
+        port, _slash, protocol = inner.partition("/")
         for outer in outers or []:
             if str(outer.get("HostPort") or "").isdigit() and int(outer["HostPort"]):
                 address = outer.get("HostIp") or "0.0.0.0"
-                ports.append({"address": address, "host_port": int(outer["HostPort"]), "port": int(port), "protocol": protocol or "tcp"})
+                ports.append(
+                    {
+                        "address": address,
+                        "host_port": int(outer["HostPort"]),
+                        "port": int(port),
+                        "protocol": protocol or "tcp",
+                    }
+                )
     return ports
 
 
@@ -152,7 +168,9 @@ def instance_state(container: Json, events: list[Event], now: float) -> Json:
     }
 
 
-def service_state(name: str, containers: list[Json], events: list[Event], now: float, memory: dict[str, int | None]) -> State:
+def service_state(
+    name: str, containers: list[Json], events: list[Event], now: float, memory: dict[str, int | None]
+) -> State:
     """Return the normalized state of a service.
 
     :param containers: its inspected live containers; none means missing.
@@ -166,11 +184,17 @@ def service_state(name: str, containers: list[Json], events: list[Event], now: f
     if not containers:
         service["status"] = "missing"
         return service
-    own = {container["Id"]: [event for event in events if event.container == container["Id"]] for container in containers}
+    own = {
+        container["Id"]: [event for event in events if event.container == container["Id"]] for container in containers
+    }
     instances = [instance_state(container, own[container["Id"]], now) for container in containers]
     newest = max(containers, key=lambda container: container["Created"])
     exits = [found for found in (last_exit(container, own[container["Id"]]) for container in containers) if found]
-    errors = [container["State"]["Error"] for container in containers if container["State"].get("Error") and not is_up(container)]
+    errors = [
+        container["State"]["Error"]
+        for container in containers
+        if container["State"].get("Error") and not is_up(container)
+    ]
     measured = any(has_health_check(container) for container in containers)
     service.update(
         instances=instances,

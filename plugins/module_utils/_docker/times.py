@@ -9,14 +9,14 @@ Note that this module util is **PRIVATE** to the collection. It can have breakin
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 
 def parse(stamp: str | None) -> datetime | None:
     """Read an engine timestamp (cut to microseconds); None for the engine's "never"."""
     if not stamp or stamp.startswith("0001-"):
         return None
-    return datetime.fromisoformat(stamp).astimezone(timezone.utc)
+    return datetime.fromisoformat(stamp).astimezone(UTC)
 
 
 def epoch(stamp: str | None) -> float | None:
@@ -27,5 +27,5 @@ def epoch(stamp: str | None) -> float | None:
 
 def iso(value: str | float | None) -> str | None:
     """Write an engine timestamp or epoch seconds as ISO 8601 in UTC."""
-    parsed = datetime.fromtimestamp(value, timezone.utc) if isinstance(value, (int, float)) else parse(value)
+    parsed = datetime.fromtimestamp(value, UTC) if isinstance(value, (int, float)) else parse(value)
     return parsed.isoformat().replace("+00:00", "Z") if parsed else None

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waiting for a container that was just started, with a deadline; what counts as up, as failed and as not known yet is pure.
+"""Waiting for a container that was just started, with a deadline; what counts as up, as failed and as not known yet is
+pure.
 
 Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 """
@@ -15,7 +16,8 @@ import typing as t
 from ansible_collections.sre.remediation.plugins.module_utils._docker import state, times
 from ansible_collections.sre.remediation.plugins.module_utils._docker.api import Engine, NotFound
 
-#: Seconds a container without a health check must run before it counts as up: a command that cannot work ends well within it.
+#: Seconds a container without a health check must run before it counts as up: a command that cannot work ends well
+#: within it.
 SETTLED_SECONDS = 1.0
 
 #: Seconds between two looks: at first, and at most.
@@ -46,7 +48,8 @@ def verdict(container: Json, now: float) -> tuple[bool | None, str]:
 
 
 def until_up(engine: Engine, container_id: str, seconds: float) -> str | None:
-    """Wait until the container is up; return None, or why it is not (it failed, or ``seconds`` are over). 0 seconds do not wait."""
+    """Wait until the container is up; return None, or why it is not (it failed, or ``seconds`` are over). 0 seconds do
+    not wait."""
     deadline, pause = time.monotonic() + seconds, FIRST_PAUSE
     while seconds > 0:
         try:

@@ -25,10 +25,15 @@ def lab(docker_engine: DockerLab) -> Iterator[DockerLab]:
 
 @pytest.fixture(scope="session")
 def versions(docker_engine: DockerLab) -> dict[str, str]:
-    """Three images of one repository, oldest first, that say who they are; the id of each by its tag. ``3`` cannot start its command."""
+    """Three images of one repository, oldest first, that say who they are; the id of each by its tag. ``3`` cannot
+    start its command."""
     made = {}
     for number in (1, 2, 3):
-        command = '["sh", "-c", "echo version $APP_VERSION; sleep 300"]' if number < 3 else '["sh", "-c", "echo broken with $PASSWORD >&2; exit 3"]'
+        command = (
+            '["sh", "-c", "echo version $APP_VERSION; sleep 300"]'
+            if number < 3
+            else '["sh", "-c", "echo broken with $PASSWORD >&2; exit 3"]'
+        )
         tag = f"{docker_engine.prefix}-app:{number}"
         lost = ["ENV LOST_LATER=1"] if number == 1 else []
         made[tag] = docker_engine.image(tag, f"ENV APP_VERSION={number}", *lost, "VOLUME /data", f"CMD {command}")

@@ -1,7 +1,8 @@
-"""Small images and containers of their own for the integration tests of the modules for Docker, on the engine that DOCKER_HOST names.
+"""Small images and containers of their own for the integration tests of the modules for Docker, on the engine that
+DOCKER_HOST names.
 
-The images are made from the shell and a few tools of this machine (no registry is asked), so they weigh a few megabytes and each is
-made within a second. Everything carries the prefix of its test session and is removed with it.
+The images are made from the shell and a few tools of this machine (no registry is asked), so they weigh a few megabytes
+and each is made within a second. Everything carries the prefix of its test session and is removed with it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ TOOLS = ("sh", "sleep", "cat", "env", "touch", "rm", "head", "tail")
 
 def docker(*args: str, check: bool = True, stdin: bytes | None = None) -> str:
     """Run the docker client and return what it printed."""
-    done = subprocess.run(["docker", *args], input=stdin, capture_output=True, timeout=60)
+    done = subprocess.run(["docker", *args], input=stdin, capture_output=True, timeout=60, check=False)
     if check and done.returncode:
         raise AssertionError(f"docker {' '.join(args)}: {done.stderr.decode()}")
     return done.stdout.decode().strip()
@@ -42,7 +43,7 @@ def root_file_system() -> bytes:
         real = os.path.realpath(path)
         files.add(real)
         links[f"bin/{tool}"] = real
-        listed = subprocess.run(["ldd", real], capture_output=True, text=True).stdout
+        listed = subprocess.run(["ldd", real], capture_output=True, text=True, check=True).stdout
         for library in re.findall(r"(/\S+) \(0x", listed):
             files.add(os.path.realpath(library))
             links[library.lstrip("/")] = os.path.realpath(library)
@@ -76,18 +77,33 @@ class DockerLab:
         return f"{self.prefix}-{what}-{self._made}"
 
     def image(self, tag: str, *changes: str) -> str:
-        """Make the image ``tag`` from Dockerfile instructions (``ENV A=1``); return its id. Images made later are newer by a second."""
+        """Make the image ``tag`` from Dockerfile instructions (``ENV A=1``); return its id. Images made later are newer
+        by a second."""
         left = self._next_second - time.time()
         if left > 0:
             time.sleep(left)
         self._next_second = time.time() + 1
-        options = [part for change in (*changes, f"LABEL sre.test={self.name('image')}") for part in ("--change", change)]
+        options = [
+            part for change in (*changes, f"LABEL sre.test={self.name('image')}") for part in ("--change", change)
+        ]
         return docker("import", *options, "-", tag, stdin=self._root)
 
     def run(self, image: str, *command: str, options: tuple[str, ...] = (), name: str | None = None) -> str:
         """Start a container and return its name."""
         name = name or self.name()
-        docker("run", "--detach", "--stop-timeout", "1", "--name", name, "--label", f"sre.test={self.prefix}", *options, image, *command)
+        docker(
+            "run",
+            "--detach",
+            "--stop-timeout",
+            "1",
+            "--name",
+            name,
+            "--label",
+            f"sre.test={self.prefix}",
+            *options,
+            image,
+            *command,
+        )
         return name
 
     def until(self, name: str, wanted: Callable[[dict[str, Any]], bool], seconds: float = 15) -> dict[str, Any]:
@@ -138,17 +154,35 @@ class DockerLab:
 
 def compose_labels(project: str, service: str, number: int = 1) -> tuple[str, ...]:
     """Return the options that make a container look like one of Compose."""
-    labels = {"project": project, "service": service, "container-number": str(number), "oneoff": "False", "config-hash": "0" * 64}
+    labels = {
+        "project": project,
+        "service": service,
+        "container-number": str(number),
+        "oneoff": "False",
+        "config-hash": "0" * 64,
+    }
     return tuple(part for key, value in labels.items() for part in ("--label", f"com.docker.compose.{key}={value}"))
 
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-def run_module(module: str, arguments: dict[str, Any], *flags: str, environment: dict[str, str] | None = None) -> dict[str, Any]:
-    """Run a module of this collection as ``ansible`` does and return its result, with all that was printed as ``output_of_ansible``."""
+def run_module(
+    module: str, arguments: dict[str, Any], *flags: str, environment: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """Run a module of this collection as ``ansible`` does and return its result, with all that was printed as
+    ``output_of_ansible``."""
     ansible = str(Path(sys.executable).with_name("ansible"))
-    command = [ansible, "localhost", "-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
+    command = [
+        ansible,
+        "localhost",
+        "-i",
+        "localhost,",
+        "-c",
+        "local",
+        "-e",
+        f"ansible_python_interpreter={sys.executable}",
+    ]
     done = subprocess.run(
         [*command, "-m", f"sre.remediation.{module}", *(("-a", json.dumps(arguments)) if arguments else ()), *flags],
         cwd=REPOSITORY,
@@ -156,6 +190,7 @@ def run_module(module: str, arguments: dict[str, Any], *flags: str, environment:
         capture_output=True,
         text=True,
         timeout=120,
+        check=False,
     )
     header = re.search(r"^localhost \| .*=> \{", done.stdout, re.MULTILINE)
     if header is None:

@@ -1,4 +1,4 @@
-"""docker_rollback against a real engine: what it keeps, what it gives back when it fails, and what a killed run leaves."""
+"""docker_rollback against a real engine: what it keeps, what it gives back when it fails, what a killed run leaves."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def test_check_mode_names_the_target_and_changes_nothing(lab, names, versions):
     assert result["from"] == {"version": versions[names[1]], "name": names[1]}
     assert result["to"] == {"version": versions[names[0]], "name": names[0], "found_by": "previous_image"}
     assert result["undo"] == {"version": versions[names[1]]}
-    assert result["actions"] == [f"replaced {name}: image {names[1]} ({versions[names[1]]}) by {names[0]} ({versions[names[0]]})"]
+    assert result["actions"] == [
+        f"replaced {name}: image {names[1]} ({versions[names[1]]}) by {names[0]} ({versions[names[0]]})"
+    ]
     assert lab.inspect(name) == before
     assert lab.names() == [name]
 
@@ -41,7 +43,18 @@ def test_only_the_image_changes_and_undo_takes_it_back(lab, names, versions):
     project, network, static = lab.name("project"), lab.name("net"), lab.name("static")
     docker("network", "create", network)
     docker("network", "create", "--subnet", "10.231.77.0/24", static)
-    options = ("--network", network, "--network-alias", "api", "--memory", "64m", "--env", "OWN=1", "--label", "com.docker.compose.image=" + versions[names[1]])
+    options = (
+        "--network",
+        network,
+        "--network-alias",
+        "api",
+        "--memory",
+        "64m",
+        "--env",
+        "OWN=1",
+        "--label",
+        "com.docker.compose.image=" + versions[names[1]],
+    )
     name = lab.run(names[1], name=f"{project}-api-1", options=(*options, *compose_labels(project, "api")))
     docker("network", "connect", "--ip", "10.231.77.9", "--alias", "metrics", static, name)
     docker("exec", name, "sh", "-c", "echo kept > /data/file")
@@ -79,7 +92,12 @@ def test_a_replacement_that_does_not_come_up_leaves_everything_as_it_was(lab, na
         docker("stop", "--time", "0", name)
     before = lab.inspect(name)
     result = roll_back(container=name, to=names[2])
-    assert (result["failed"], result["code"], result["changed"], result["actions"]) == (True, "replace_failed", False, [])
+    assert (result["failed"], result["code"], result["changed"], result["actions"]) == (
+        True,
+        "replace_failed",
+        False,
+        [],
+    )
     assert "it ended with exit code 3" in result["msg"]
     assert ("was put back and runs as before" if was_running else "is as it was before (not running)") in result["msg"]
     assert result["logs"] == ["broken with [redacted]"]
@@ -136,12 +154,22 @@ def test_instances_are_replaced_one_by_one_up_to_the_first_that_fails(lab, names
     project = lab.name("project")
     first = lab.run(names[1], name=f"{project}-api-1", options=compose_labels(project, "api", 1))
     fails = ("--entrypoint", "sh")
-    second = lab.run(names[1], "-c", 'test "$APP_VERSION" = 2 && sleep 300', name=f"{project}-api-2", options=(*fails, *compose_labels(project, "api", 2)))
+    second = lab.run(
+        names[1],
+        "-c",
+        'test "$APP_VERSION" = 2 && sleep 300',
+        name=f"{project}-api-2",
+        options=(*fails, *compose_labels(project, "api", 2)),
+    )
     third = lab.run(names[1], name=f"{project}-api-3", options=compose_labels(project, "api", 3))
     result = roll_back(project=project, service="api")
     assert (result["failed"], result["changed"], len(result["actions"])) == (True, True, 1)
     assert f"the replacement of {second} did not come up" in result["msg"]
-    assert [lab.inspect(name)["Image"] for name in (first, second, third)] == [versions[names[0]], versions[names[1]], versions[names[1]]]
+    assert [lab.inspect(name)["Image"] for name in (first, second, third)] == [
+        versions[names[0]],
+        versions[names[1]],
+        versions[names[1]],
+    ]
 
 
 def test_a_run_killed_while_it_waits_is_taken_back_by_the_next(lab, names, versions):
@@ -149,14 +177,20 @@ def test_a_run_killed_while_it_waits_is_taken_back_by_the_next(lab, names, versi
     original = lab.inspect(name)["Id"]
     arguments = {"container": name, **QUICK, "wait": 60}
     script = (
-        "import json, sys; from ansible.module_utils.basic import AnsibleModule; from ansible.module_utils import basic;"
+        "import json, sys;"
         "from ansible.module_utils.testing import patch_module_args;"
         "from ansible_collections.sre.remediation.plugins.modules import docker_rollback as module;"
         "context = patch_module_args(json.loads(sys.argv[1])); context.__enter__(); module.main()"
     )
-    run = subprocess.Popen([sys.executable, "-c", script, json.dumps(arguments)], cwd=REPOSITORY / "collections", env={"PYTHONPATH": "."})
+    run = subprocess.Popen(
+        [sys.executable, "-c", script, json.dumps(arguments)], cwd=REPOSITORY / "collections", env={"PYTHONPATH": "."}
+    )
     deadline = time.monotonic() + 20
-    while lab.inspect(original)["Name"] != f"/{name}.sre-old" or name not in lab.names() or not lab.inspect(name)["State"]["Running"]:
+    while (
+        lab.inspect(original)["Name"] != f"/{name}.sre-old"
+        or name not in lab.names()
+        or not lab.inspect(name)["State"]["Running"]
+    ):
         assert time.monotonic() < deadline and run.poll() is None
         time.sleep(0.02)
     run.send_signal(signal.SIGKILL)
@@ -164,7 +198,10 @@ def test_a_run_killed_while_it_waits_is_taken_back_by_the_next(lab, names, versi
     assert lab.names() == [name, f"{name}.sre-old"]
 
     checked = roll_back("--check", container=name, wait=0)
-    assert checked["actions"][:2] == [f"removed {name}, left by an interrupted run", f"put {name} back, which an interrupted run had moved aside"]
+    assert checked["actions"][:2] == [
+        f"removed {name}, left by an interrupted run",
+        f"put {name} back, which an interrupted run had moved aside",
+    ]
     assert checked["from"]["version"] == versions[names[1]]
     assert lab.names() == [name, f"{name}.sre-old"]
     result = roll_back(container=name, wait=0)

@@ -11,7 +11,10 @@ OLD, NEW = "correct-horse-battery", "staple-battery-horse"
 @pytest.fixture
 def service(lab, versions):
     """A running container of version 2 with variables of its own."""
-    return lab.run(list(versions)[1], options=("--env", f"PASSWORD={OLD}", "--env", "POOL=10", "--env", "APP_VERSION=own", "--env", "GONE=1"))
+    return lab.run(
+        list(versions)[1],
+        options=("--env", f"PASSWORD={OLD}", "--env", "POOL=10", "--env", "APP_VERSION=own", "--env", "GONE=1"),
+    )
 
 
 def change(*flags, **arguments):
@@ -26,14 +29,20 @@ def variables(lab, name):
 
 
 def test_variables_are_set_and_taken_out_and_values_never_show(lab, service, versions):
-    arguments = {"container": service, "env": {"PASSWORD": NEW, "POOL": 10, "ADDED": "1", "APP_VERSION": "7"}, "unset": ["GONE", "ABSENT"]}
+    arguments = {
+        "container": service,
+        "env": {"PASSWORD": NEW, "POOL": 10, "ADDED": "1", "APP_VERSION": "7"},
+        "unset": ["GONE", "ABSENT"],
+    }
     checked = change("--check", **arguments)
     assert variables(lab, service)["PASSWORD"] == OLD
     result = change(**arguments)
     assert variables(lab, service) == {"PASSWORD": NEW, "POOL": "10", "ADDED": "1", "APP_VERSION": "7"}
     assert lab.inspect(service)["Image"] == list(versions.values())[1]
     assert result["actions"] == [f"replaced {service}: environment ADDED, APP_VERSION, GONE, PASSWORD"]
-    assert {key: result[key] for key in ("changed", "actions", "undo", "diff")} == {key: checked[key] for key in ("changed", "actions", "undo", "diff")}
+    assert {key: result[key] for key in ("changed", "actions", "undo", "diff")} == {
+        key: checked[key] for key in ("changed", "actions", "undo", "diff")
+    }
     assert result["undo"]["unset"] == ["ADDED"]
     assert sorted(result["undo"]["restore"]) == ["APP_VERSION", "GONE", "PASSWORD"]
     before, after = (result["diff"][side][service]["env"] for side in ("before", "after"))

@@ -31,14 +31,32 @@ def free_port():
 
 
 def test_a_running_container(lab, names, versions):
-    options = ("--memory", "64m", "--cpus", "0.5", "--env", f"PASSWORD={SECRET}", "--publish", f"127.0.0.1:{free_port()}:8000")
+    options = (
+        "--memory",
+        "64m",
+        "--cpus",
+        "0.5",
+        "--env",
+        f"PASSWORD={SECRET}",
+        "--publish",
+        f"127.0.0.1:{free_port()}:8000",
+    )
     name = lab.run(names[1], "sh", "-c", "echo to stderr >&2; echo $PASSWORD; sleep 300", options=options)
     lab.until_logged(name, SECRET)
     result = look(container=name, required_env=["APP_VERSION", "LOST_LATER"])
     service = result["service"]
-    assert (service["status"], service["running"], service["healthy"], service["exists"], service["error"]) == ("running", 1, None, True, None)
+    assert (service["status"], service["running"], service["healthy"], service["exists"], service["error"]) == (
+        "running",
+        1,
+        None,
+        True,
+        None,
+    )
     assert (service["version"], service["version_name"]) == (versions[names[1]], names[1])
-    assert (service["previous_version"]["version"], service["previous_version"]["name"]) == (versions[names[0]], names[0])
+    assert (service["previous_version"]["version"], service["previous_version"]["name"]) == (
+        versions[names[0]],
+        names[0],
+    )
     assert "LOST_LATER" in service["previous_version"]["env_names"]
     assert service["env_names"] == ["APP_VERSION", "PASSWORD"]
     assert service["limits"] == {"memory_bytes": 64 * 1024 * 1024, "cpus": 0.5}
@@ -51,10 +69,19 @@ def test_a_running_container(lab, names, versions):
 
 
 def test_only_the_last_run_is_in_the_logs(lab, names):
-    name = lab.run(names[0], "sh", "-c", "if test -e /tmp/x; then echo second; sleep 300; else touch /tmp/x; echo first; exit 4; fi")
+    name = lab.run(
+        names[0],
+        "sh",
+        "-c",
+        "if test -e /tmp/x; then echo second; sleep 300; else touch /tmp/x; echo first; exit 4; fi",
+    )
     lab.until(name, lambda found: found["State"]["Status"] == "exited")
     result = look(container=name)
-    assert (result["logs"], result["service"]["status"], result["service"]["last_exit"]["code"]) == (["first"], "stopped", 4)
+    assert (result["logs"], result["service"]["status"], result["service"]["last_exit"]["code"]) == (
+        ["first"],
+        "stopped",
+        4,
+    )
     assert result["signals"] == ["exited_with_error", "stopped"]
     docker("start", name)
     lab.until_logged(name, "second")
@@ -113,14 +140,27 @@ def test_instances_of_a_compose_service_without_its_leftovers(lab, names):
     first = lab.run(names[0], name=f"{project}-api-1", options=compose_labels(project, "api", 1))
     second = lab.run(names[1], name=f"{project}-api-2", options=compose_labels(project, "api", 2))
     lab.run(names[0], name=f"{project}-old", options=compose_labels(project, "api", 1))
-    lab.run(names[0], name=f"{project}-api-run", options=(*compose_labels(project, "api", 1), "--label", "com.docker.compose.oneoff=True"))
+    lab.run(
+        names[0],
+        name=f"{project}-api-run",
+        options=(*compose_labels(project, "api", 1), "--label", "com.docker.compose.oneoff=True"),
+    )
     lab.run(names[0], name=f"{project}-web-1", options=compose_labels(project, "web", 1))
     docker("stop", "--time", "0", first)
     lab.until_logged(second, "version 2")
     result = look(project=project, service="api")
     service = result["service"]
-    assert [(instance["name"], instance["status"]) for instance in service["instances"]] == [(first, "stopped"), (second, "running")]
-    assert (service["name"], service["desired"], service["running"], service["status"], service["version_name"]) == ("api", 2, 1, "stopped", names[1])
+    assert [(instance["name"], instance["status"]) for instance in service["instances"]] == [
+        (first, "stopped"),
+        (second, "running"),
+    ]
+    assert (service["name"], service["desired"], service["running"], service["status"], service["version_name"]) == (
+        "api",
+        2,
+        1,
+        "stopped",
+        names[1],
+    )
     assert f"{second} | version 2" in result["logs"]
 
 
@@ -128,7 +168,11 @@ def test_instances_of_a_compose_service_without_its_leftovers(lab, names):
 def test_a_port_held_by_another_container(lab, names, holder_service, stale):
     project, port = lab.name("project"), free_port()
     publish = ("--publish", f"127.0.0.1:{port}:8000")
-    holder = lab.run(names[0], name=f"{project}-leftover", options=(*publish, *compose_labels(project, holder_service, 9 if holder_service == "web" else 1)))
+    holder = lab.run(
+        names[0],
+        name=f"{project}-leftover",
+        options=(*publish, *compose_labels(project, holder_service, 9 if holder_service == "web" else 1)),
+    )
     managed = f"{project}-api-1"
     docker("create", "--name", managed, *publish, *compose_labels(project, "api"), names[0])
     docker("start", managed, check=False)
@@ -138,7 +182,14 @@ def test_a_port_held_by_another_container(lab, names, holder_service, stale):
         {
             "port": port,
             "address": "127.0.0.1",
-            "holder": {"kind": "container", "name": holder, "project": project, "service": holder_service, "pid": None, "stale": stale},
+            "holder": {
+                "kind": "container",
+                "name": holder,
+                "project": project,
+                "service": holder_service,
+                "pid": None,
+                "stale": stale,
+            },
         }
     ]
     assert result["signals"] == ["port_conflict_stale" if stale else "port_conflict_foreign", "stopped"]
@@ -166,12 +217,18 @@ def test_a_service_that_is_just_being_replaced_is_found_where_it_was_moved(lab, 
 def test_an_engine_that_does_not_answer_is_a_finding(tmp_path):
     result = look(container="api", docker_host=f"unix://{tmp_path}/docker.sock")
     assert result["signals"] == ["platform_unreachable"]
-    assert (result["service"]["reachable"], result["service"]["status"], result["service"]["exists"]) == (False, "unknown", None)
+    assert (result["service"]["reachable"], result["service"]["status"], result["service"]["exists"]) == (
+        False,
+        "unknown",
+        None,
+    )
     assert result["service"]["error"] == f"unix://{tmp_path}/docker.sock: no such file or directory"
 
 
 def test_the_environment_names_the_engine(tmp_path):
-    result = run_module("docker_service_info", {"container": "api"}, environment={"DOCKER_HOST": f"unix://{tmp_path}/other.sock"})
+    result = run_module(
+        "docker_service_info", {"container": "api"}, environment={"DOCKER_HOST": f"unix://{tmp_path}/other.sock"}
+    )
     assert result["service"]["error"] == f"unix://{tmp_path}/other.sock: no such file or directory"
 
 

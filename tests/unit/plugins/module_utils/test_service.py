@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.sre.remediation.plugins.module_utils._service import empty_state, signals, unreachable_state, worse
+
+from ansible_collections.sre.remediation.plugins.module_utils._service import (
+    empty_state,
+    signals,
+    unreachable_state,
+    worse,
+)
 
 
 def state(**changes):
@@ -17,7 +23,11 @@ def ended(code, oom_killed=False):
 
 
 def conflict(stale):
-    return {"port": 1, "address": "", "holder": {"kind": "container", "name": "x", "project": None, "service": None, "pid": None, "stale": stale}}
+    return {
+        "port": 1,
+        "address": "",
+        "holder": {"kind": "container", "name": "x", "project": None, "service": None, "pid": None, "stale": stale},
+    }
 
 
 DOWN = {"status": "stopped", "running": 0}
@@ -43,12 +53,18 @@ DOWN = {"status": "stopped", "running": 0}
         ({"last_exit": ended(137, True), "healthy": 0, "status": "unhealthy"}, ["oom_killed", "unhealthy"]),
         ({**DOWN, "port_conflicts": [conflict(True)]}, ["port_conflict_stale", "stopped"]),
         ({**DOWN, "port_conflicts": [conflict(False)]}, ["port_conflict_foreign", "stopped"]),
-        ({"limits": {"memory_bytes": 100, "cpus": None}, "usage": {"memory_bytes": 91}}, ["memory_near_limit", "running"]),
+        (
+            {"limits": {"memory_bytes": 100, "cpus": None}, "usage": {"memory_bytes": 91}},
+            ["memory_near_limit", "running"],
+        ),
         ({"limits": {"memory_bytes": 100, "cpus": None}, "usage": {"memory_bytes": 90}}, ["running"]),
         ({"usage": {"memory_bytes": 90}}, ["running"]),
         ({"networks": []}, ["no_network", "running"]),
         ({**DOWN, "networks": []}, ["stopped"]),
-        ({"env_lost_since_previous": ["B", "A"]}, ["env_lost_since_previous:A", "env_lost_since_previous:B", "running"]),
+        (
+            {"env_lost_since_previous": ["B", "A"]},
+            ["env_lost_since_previous:A", "env_lost_since_previous:B", "running"],
+        ),
     ],
 )
 def test_signals(changes, expected):
@@ -58,7 +74,11 @@ def test_signals(changes, expected):
 def test_unreachable_says_nothing_else_and_keeps_the_error_on_one_line():
     unreachable = unreachable_state("docker", "api", "connection\n refused")
     assert signals(unreachable) == ["platform_unreachable"]
-    assert (unreachable["status"], unreachable["error"], unreachable["exists"]) == ("unknown", "connection refused", None)
+    assert (unreachable["status"], unreachable["error"], unreachable["exists"]) == (
+        "unknown",
+        "connection refused",
+        None,
+    )
 
 
 @pytest.mark.parametrize(

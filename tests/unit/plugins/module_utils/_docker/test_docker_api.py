@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.sre.remediation.plugins.module_utils._docker import api, options
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 
@@ -64,7 +65,11 @@ def test_it_asks_once_for_the_version_and_then_in_that_version(engine):
     server.answers["/v1.41/info"] = (200, '{"a": 1}')
     assert client.get("/info", filters={"label": ["x=y"]}, all=1) == {"a": 1}
     assert client.get("/info") == {"a": 1}
-    assert [path for method, path, body in server.asked] == ["/_ping", "/v1.41/info?filters=%7B%22label%22%3A+%5B%22x%3Dy%22%5D%7D&all=1", "/v1.41/info"]
+    assert [path for method, path, body in server.asked] == [
+        "/_ping",
+        "/v1.41/info?filters=%7B%22label%22%3A+%5B%22x%3Dy%22%5D%7D&all=1",
+        "/v1.41/info",
+    ]
     assert client.api_version == (1, 41)
 
 
@@ -121,7 +126,8 @@ def test_nobody_there():
 
 
 @pytest.mark.parametrize(
-    ("version", "prefix"), [("1.41", "/v1.41"), ("1.24", "/v1.24"), ("1.52", "/v1.47"), ("2.0", "/v1.47"), (None, ""), ("x", "")]
+    ("version", "prefix"),
+    [("1.41", "/v1.41"), ("1.24", "/v1.24"), ("1.52", "/v1.47"), ("2.0", "/v1.47"), (None, ""), ("x", "")],
 )
 def test_negotiation(version, prefix):
     assert api.negotiate(version) == prefix

@@ -1,9 +1,18 @@
-"""How a replacement is worked out, judged and cleared up, which image a rollback chooses, and how the environment changes."""
+"""How a replacement is worked out, judged and cleared up, which image a rollback chooses, and how the environment
+changes."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.sre.remediation.plugins.module_utils._docker import env, recreate, replace, rollback, select, wait
+
+from ansible_collections.sre.remediation.plugins.module_utils._docker import (
+    env,
+    recreate,
+    replace,
+    rollback,
+    select,
+    wait,
+)
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 
 ANONYMOUS = "f3e3908b2e16e5672fe361c22739b09a1da5c449587c7c409371ba6fe8d53da1"
@@ -89,9 +98,14 @@ def test_the_recorded_container_is_not_changed(container, image):
 def test_volumes_of_mounts_get_their_names_and_links_their_short_form(container):
     inspected = container()
     inspected["HostConfig"].update(
-        Binds=None, Mounts=[{"Type": "volume", "Target": "/data"}, {"Type": "bind", "Source": "/x", "Target": "/y"}], Links=["/shop-db-1:/shop-api-1/db"]
+        Binds=None,
+        Mounts=[{"Type": "volume", "Target": "/data"}, {"Type": "bind", "Source": "/x", "Target": "/y"}],
+        Links=["/shop-db-1:/shop-api-1/db"],
     )
-    inspected["Mounts"] = [{"Type": "volume", "Name": "anon", "Destination": "/data", "RW": True}, {"Type": "volume", "Name": "ro", "Destination": "/r", "RW": False}]
+    inspected["Mounts"] = [
+        {"Type": "volume", "Name": "anon", "Destination": "/data", "RW": True},
+        {"Type": "volume", "Name": "ro", "Destination": "/r", "RW": False},
+    ]
     host = recreate.host_config(inspected)
     assert host["Mounts"][0] == {"Type": "volume", "Target": "/data", "Source": "anon"}
     assert host["Binds"] == ["ro:/r:ro"]
@@ -107,7 +121,13 @@ def test_a_container_that_removes_itself_is_refused(container, image):
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
-    [({"B": "2"}, ["A=1", "B=2"]), ({"A": "9"}, ["A=9", "B=x=y"]), ({"A": None}, ["B=x=y"]), ({"C": "", "A": None}, ["B=x=y", "C="]), ({"Z": None}, ["A=1", "B=x=y"])],
+    [
+        ({"B": "2"}, ["A=1", "B=2"]),
+        ({"A": "9"}, ["A=9", "B=x=y"]),
+        ({"A": None}, ["B=x=y"]),
+        ({"C": "", "A": None}, ["B=x=y", "C="]),
+        ({"Z": None}, ["A=1", "B=x=y"]),
+    ],
 )
 def test_changed_env(changes, expected):
     assert recreate.changed_env(["A=1", "B=x=y"], changes) == expected
@@ -164,7 +184,9 @@ def test_what_an_interrupted_replacement_needs(container, current, new, old, exp
         "looping": container(RestartCount=3),
         None: None,
     }
-    assert replace.tidy_steps(states[current], container() if new else None, container() if old else None, NOW) == expected
+    assert (
+        replace.tidy_steps(states[current], container() if new else None, container() if old else None, NOW) == expected
+    )
 
 
 @pytest.mark.parametrize("suffix", ["", select.NEW_SUFFIX, select.OLD_SUFFIX])
@@ -193,7 +215,9 @@ def test_choice_of_the_image_to_go_back_to(requested, known_good, siblings, excl
     assert (chosen and (chosen[0]["Id"], chosen[1])) == expected
 
 
-@pytest.mark.parametrize(("given", "expected"), [("a" * 64, "sha256:" + "a" * 64), ("sha256:ab", "sha256:ab"), ("app:1", "app:1")])
+@pytest.mark.parametrize(
+    ("given", "expected"), [("a" * 64, "sha256:" + "a" * 64), ("sha256:ab", "sha256:ab"), ("app:1", "app:1")]
+)
 def test_full_id(given, expected):
     assert rollback.full_id(given) == expected
 
@@ -221,8 +245,12 @@ def test_plan_of_an_environment_change():
     assert planned.changes == {"B": "new", "C": None, "E": "x", "F": "own"}
     assert planned.names == ["B", "C", "E", "F"]
     assert planned.absent == ["E"]
-    assert planned.before == {name: env.fingerprint("api", name, value) for name, value in {"B": "old", "C": "own", "F": "default"}.items()}
-    assert planned.after == {name: env.fingerprint("api", name, value) for name, value in {"B": "new", "E": "x", "F": "own"}.items()}
+    assert planned.before == {
+        name: env.fingerprint("api", name, value) for name, value in {"B": "old", "C": "own", "F": "default"}.items()
+    }
+    assert planned.after == {
+        name: env.fingerprint("api", name, value) for name, value in {"B": "new", "E": "x", "F": "own"}.items()
+    }
 
 
 @pytest.mark.parametrize("current", ["image's", "own"])
@@ -234,5 +262,15 @@ def test_a_variable_of_the_image_cannot_be_taken_out(current):
 
 def test_fingerprints_tell_equal_from_different_and_depend_on_the_name():
     assert env.fingerprint("api", "A", "secret") == env.fingerprint("api", "A", "secret")
-    assert len({env.fingerprint("api", "A", "secret"), env.fingerprint("api", "A", "other"), env.fingerprint("api", "B", "secret"), env.fingerprint("web", "A", "secret")}) == 4
+    assert (
+        len(
+            {
+                env.fingerprint("api", "A", "secret"),
+                env.fingerprint("api", "A", "other"),
+                env.fingerprint("api", "B", "secret"),
+                env.fingerprint("web", "A", "secret"),
+            }
+        )
+        == 4
+    )
     assert len(env.fingerprint("api", "A", "secret")) == len("hash:") + 8

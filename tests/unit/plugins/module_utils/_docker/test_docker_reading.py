@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.sre.remediation.plugins.module_utils._docker import images, logs, memory, ports, select
 from ansible_collections.sre.remediation.plugins.module_utils._docker.events import Event
 
@@ -75,7 +76,9 @@ def test_repositories_come_from_tags_digests_and_the_name_used_but_not_from_ids(
     ],
 )
 def test_previous_version(others, excluded, expected):
-    found = images.previous([{"Id": name, "Created": created} for name, created in others.items()], "now", 300.9, excluded)
+    found = images.previous(
+        [{"Id": name, "Created": created} for name, created in others.items()], "now", 300.9, excluded
+    )
     assert (found and found["Id"]) == expected
 
 
@@ -120,7 +123,12 @@ ENDED = [Event("c", STARTED + 0.01, "start"), Event("c", STARTED + 2, "die", exi
         ("running", FIRST + SECOND, {}, STARTED - 1),
         ("running", [], {"FinishedAt": "2026-11-21T22:49:50.943352Z"}, STARTED - 1),
         ("stopped", FIRST + SECOND + ENDED, {"FinishedAt": "2026-11-21T22:49:53.943352Z"}, STARTED - 1),
-        ("crash_loop", FIRST + SECOND + ENDED, {"FinishedAt": "2026-11-21T22:49:53.943352Z"}, STARTED - 4 - logs.START_SLACK),
+        (
+            "crash_loop",
+            FIRST + SECOND + ENDED,
+            {"FinishedAt": "2026-11-21T22:49:53.943352Z"},
+            STARTED - 4 - logs.START_SLACK,
+        ),
         ("crash_loop", ENDED, {"FinishedAt": "2026-11-21T22:49:53.943352Z"}, STARTED - logs.START_SLACK),
     ],
 )
@@ -137,7 +145,12 @@ PORT = {"address": "127.0.0.1", "host_port": 80, "port": 8000, "protocol": "tcp"
 
 def holder(project="shop", service="api", one_off="False", address="0.0.0.0", protocol="tcp", public=80):
     labels = {select.PROJECT: project, select.SERVICE: service, select.ONE_OFF: one_off} if project else {}
-    return {"Id": "h", "Names": ["/holder"], "Labels": labels, "Ports": [{"IP": address, "PublicPort": public, "PrivatePort": 1, "Type": protocol}]}
+    return {
+        "Id": "h",
+        "Names": ["/holder"],
+        "Labels": labels,
+        "Ports": [{"IP": address, "PublicPort": public, "PrivatePort": 1, "Type": protocol}],
+    }
 
 
 @pytest.mark.parametrize(
@@ -165,12 +178,15 @@ def test_a_holder_of_no_project_is_never_stale():
 
 
 def test_ports_asked_for_are_checked_on_every_address_unless_published():
-    assert [(port["host_port"], port["address"]) for port in ports.wanted_ports([PORT], [80, 81])] == [(80, "127.0.0.1"), (81, "0.0.0.0")]
+    assert [(port["host_port"], port["address"]) for port in ports.wanted_ports([PORT], [80, 81])] == [
+        (80, "127.0.0.1"),
+        (81, "0.0.0.0"),
+    ]
 
 
 TABLE = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4242 1 0000000000000000 100 0 0 10 0
-   1: 0100007F:1F91 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 4243 1 0000000000000000 100 0 0 10 0
+   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4242 1 0 100 0 0 10 0
+   1: 0100007F:1F91 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 4243 1 0 100 0 0 10 0
 """
 TABLE6 = """header
    0: 0000000000000000FFFF00000100007F:0050 0:0 0A 0:0 00:0 0 0 0 7 1
@@ -181,7 +197,11 @@ TABLE6 = """header
 
 def test_socket_tables_are_read():
     assert ports.parse_table("tcp", TABLE) == [ports.Listener("tcp", "127.0.0.1", 8080, "4242")]
-    assert [(listener.address, listener.port) for listener in ports.parse_table("tcp", TABLE6)] == [("127.0.0.1", 80), ("::", 81), ("::1", 82)]
+    assert [(listener.address, listener.port) for listener in ports.parse_table("tcp", TABLE6)] == [
+        ("127.0.0.1", 80),
+        ("::", 81),
+        ("::1", 82),
+    ]
 
 
 def test_processes_that_hold_sockets_are_named(tmp_path):

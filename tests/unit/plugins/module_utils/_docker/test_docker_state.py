@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.sre.remediation.plugins.module_utils._docker import events, oom, state, times
 from ansible_collections.sre.remediation.plugins.module_utils._docker.events import Event
 
@@ -51,13 +52,37 @@ def test_instance_status(container, change, restarts, seen, now, expected):
     [
         ({}, [], None),
         ({}, loop((5, 3)), (3, "error", False)),
-        ({}, [Event("c", 1, "start"), Event("c", 2, "oom"), Event("c", 3, "die", exit_code=137)], (137, "out of memory", True)),
-        ({}, [Event("c", 0, "oom"), Event("c", 5, "start"), Event("c", 9, "die", exit_code=137)], (137, "killed (SIGKILL)", False)),
+        (
+            {},
+            [Event("c", 1, "start"), Event("c", 2, "oom"), Event("c", 3, "die", exit_code=137)],
+            (137, "out of memory", True),
+        ),
+        (
+            {},
+            [Event("c", 0, "oom"), Event("c", 5, "start"), Event("c", 9, "die", exit_code=137)],
+            (137, "killed (SIGKILL)", False),
+        ),
         ({"Status": "created"}, [], None),
-        ({"Status": "exited", "ExitCode": 127, "FinishedAt": "2026-11-21T22:50:00Z"}, [], (127, "command not found", False)),
-        ({"Status": "exited", "ExitCode": 137, "OOMKilled": True, "FinishedAt": "2026-11-21T22:50:00Z"}, [], (137, "out of memory", True)),
-        ({"Status": "exited", "ExitCode": 137, "FinishedAt": "2026-11-21T22:50:00Z"}, [Event("c", LATER - 98, "oom")], (137, "out of memory", True)),
-        ({"Status": "exited", "ExitCode": 137, "FinishedAt": "2026-11-21T22:50:00Z"}, [Event("c", STARTED - 9, "oom")], (137, "killed (SIGKILL)", False)),
+        (
+            {"Status": "exited", "ExitCode": 127, "FinishedAt": "2026-11-21T22:50:00Z"},
+            [],
+            (127, "command not found", False),
+        ),
+        (
+            {"Status": "exited", "ExitCode": 137, "OOMKilled": True, "FinishedAt": "2026-11-21T22:50:00Z"},
+            [],
+            (137, "out of memory", True),
+        ),
+        (
+            {"Status": "exited", "ExitCode": 137, "FinishedAt": "2026-11-21T22:50:00Z"},
+            [Event("c", LATER - 98, "oom")],
+            (137, "out of memory", True),
+        ),
+        (
+            {"Status": "exited", "ExitCode": 137, "FinishedAt": "2026-11-21T22:50:00Z"},
+            [Event("c", STARTED - 9, "oom")],
+            (137, "killed (SIGKILL)", False),
+        ),
         ({"Status": "exited", "ExitCode": 7, "FinishedAt": "2026-11-21T22:50:00Z"}, loop((5, 3)), (7, "error", False)),
     ],
 )
@@ -68,7 +93,10 @@ def test_last_exit(container, change, seen, expected):
 
 def test_state_of_one_running_container(container):
     found = state.service_state("api", [container()], [], LATER, {"x": 1000, "y": None})
-    assert {key: found[key] for key in ("exists", "desired", "running", "healthy", "status", "restarts", "last_exit", "start_error")} == {
+    assert {
+        key: found[key]
+        for key in ("exists", "desired", "running", "healthy", "status", "restarts", "last_exit", "start_error")
+    } == {
         "exists": True,
         "desired": 1,
         "running": 1,
@@ -90,17 +118,38 @@ def test_state_of_one_running_container(container):
 
 def test_no_container_is_missing():
     found = state.service_state("api", [], [], LATER, {})
-    assert (found["status"], found["exists"], found["desired"], found["running"], found["healthy"]) == ("missing", False, 1, 0, None)
+    assert (found["status"], found["exists"], found["desired"], found["running"], found["healthy"]) == (
+        "missing",
+        False,
+        1,
+        0,
+        None,
+    )
 
 
 def test_a_service_has_the_status_of_its_worst_instance_and_the_version_of_its_newest(container):
-    down = {"Status": "exited", "ExitCode": 1, "Error": "cannot bind", "FinishedAt": "2026-11-21T22:50:00Z", "Health": {"Status": "unhealthy"}}
+    down = {
+        "Status": "exited",
+        "ExitCode": 1,
+        "Error": "cannot bind",
+        "FinishedAt": "2026-11-21T22:50:00Z",
+        "Health": {"Status": "unhealthy"},
+    }
     one = container(Id="a" * 64, Name="/shop-api-1", Created="2026-11-21T10:00:00Z", State=down)
     two = container(Id="b" * 64, Name="/shop-api-2", Image="sha256:new", RestartCount=1)
     found = state.service_state("api", [one, two], [Event("b" * 64, LATER, "start")], LATER, {})
-    assert (found["status"], found["running"], found["healthy"], found["desired"], found["restarts"]) == ("stopped", 1, 1, 2, 1)
+    assert (found["status"], found["running"], found["healthy"], found["desired"], found["restarts"]) == (
+        "stopped",
+        1,
+        1,
+        2,
+        1,
+    )
     assert (found["version"], found["start_error"], found["last_exit"]["code"]) == ("sha256:new", "cannot bind", 1)
-    assert [(instance["name"], instance["status"], instance["health"], instance["exit_code"]) for instance in found["instances"]] == [
+    assert [
+        (instance["name"], instance["status"], instance["health"], instance["exit_code"])
+        for instance in found["instances"]
+    ] == [
         ("shop-api-1", "stopped", None, 1),
         ("shop-api-2", "running", "healthy", None),
     ]
@@ -108,13 +157,20 @@ def test_a_service_has_the_status_of_its_worst_instance_and_the_version_of_its_n
 
 def test_configured_ports_of_a_container_that_is_down_without_those_the_engine_chooses(container):
     bindings = {"8000/tcp": [{"HostIp": "", "HostPort": "80"}], "53/udp": [{"HostIp": "::", "HostPort": ""}]}
-    found = state.ports_of(container(State={"Status": "exited"}, HostConfig={"PortBindings": bindings}, NetworkSettings={"Ports": {}}))
+    found = state.ports_of(
+        container(State={"Status": "exited"}, HostConfig={"PortBindings": bindings}, NetworkSettings={"Ports": {}})
+    )
     assert found == [{"address": "0.0.0.0", "host_port": 80, "port": 8000, "protocol": "tcp"}]
 
 
 @pytest.mark.parametrize(
     ("host", "cpus"),
-    [({"NanoCpus": 1500000000}, 1.5), ({"CpuQuota": 50000, "CpuPeriod": 0}, 0.5), ({"CpuQuota": 50000, "CpuPeriod": 50000}, 1.0), ({"CpuQuota": -1}, None)],
+    [
+        ({"NanoCpus": 1500000000}, 1.5),
+        ({"CpuQuota": 50000, "CpuPeriod": 0}, 0.5),
+        ({"CpuQuota": 50000, "CpuPeriod": 50000}, 1.0),
+        ({"CpuQuota": -1}, None),
+    ],
 )
 def test_cpu_limits(container, host, cpus):
     assert state.limits_of(container(HostConfig=host))["cpus"] == cpus
@@ -126,18 +182,26 @@ def test_events_are_read_in_order_and_shown_in_words():
         {"Actor": {"ID": "c", "Attributes": {"signal": "9"}}, "Action": "kill", "time": 2, "timeNano": 2000000000},
         {"Actor": {"ID": "c"}, "Action": "health_status: unhealthy", "time": 1},
     ]
-    assert [entry["what"] for entry in events.shown(events.read(documents))] == ["health_status: unhealthy", "kill, signal 9", "die, exit code 137"]
+    assert [entry["what"] for entry in events.shown(events.read(documents))] == [
+        "health_status: unhealthy",
+        "kill, signal 9",
+        "die, exit code 137",
+    ]
     assert len(events.shown(loop(*[(1, 1)] * 30))) == events.SHOWN
 
 
 KMSG = (
-    "6,3799,2809916567,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=c1,mems_allowed=0,oom_memcg=/docker/c1,task_memcg=/docker/c1,"
-    "task=tail,pid=15269,uid=0\n"
+    "6,3799,2809916567,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=c1,mems_allowed=0,"
+    "oom_memcg=/docker/c1,task_memcg=/docker/c1,task=tail,pid=15269,uid=0\n"
 )
 
 
 def test_kills_for_memory_in_the_kernel_log():
-    records = ["6,1,5,-;veth0: entered promiscuous mode\n", KMSG, KMSG.replace("task_memcg=/docker/c1", "task_memcg=/docker/c2")]
+    records = [
+        "6,1,5,-;veth0: entered promiscuous mode\n",
+        KMSG,
+        KMSG.replace("task_memcg=/docker/c1", "task_memcg=/docker/c2"),
+    ]
     assert oom.kills(records, "c1", 1000.0) == [Event("c1", 3809.916567, "oom")]
 
 
