@@ -22,7 +22,7 @@ Json = dict[str, t.Any]
 
 def repository(name: str) -> str | None:
     """Return the repository of an image name (``host:5000/app:1`` → ``host:5000/app``); None for an image id."""
-    if name.startswith("sha256:") or name.startswith("<none>"):
+    if name.startswith(("sha256:", "<none>")):
         return None
     base = name.partition("@")[0]
     head, colon, tail = base.rpartition(":")

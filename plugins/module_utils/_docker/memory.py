@@ -25,7 +25,7 @@ Json = dict[str, t.Any]
 def group_files(membership: str) -> tuple[str, str, str] | None:
     """Return (file of bytes used, file of details, name of the cache detail) for the text of ``/proc/<pid>/cgroup``; None without a memory group."""
     for line in membership.splitlines():
-        _, controllers, path = line.split(":", 2)
+        controllers, path = line.split(":", 2)[1:]
         if "memory" in controllers.split(","):
             base = f"/sys/fs/cgroup/memory{path}"
             return (f"{base}/memory.usage_in_bytes", f"{base}/memory.stat", "total_inactive_file")

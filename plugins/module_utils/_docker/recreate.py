@@ -145,7 +145,7 @@ def host_config(container: Json) -> Json:
 
 def _link(entry: str) -> str:
     """The engine shows a link as ``/other:/this/alias`` and takes it as ``other:alias``."""
-    other, _, alias = entry.partition(":")
+    other, alias = entry.split(":", 1)
     return f"{other.lstrip('/')}:{alias.rpartition('/')[2]}"
 
 
