@@ -67,10 +67,9 @@ def write(ledger, holder, arguments, planning, outcome: Outcome, started, now, e
     version = ((planning or {}).get("state") or {}).get("version")
     if not incident_id:
         settle_interrupted(ledger, holder, planning or {}, outcome, now)
-        if planning and planning.get("verdict") == "no_action_needed":
-            if version:
-                name = planning["state"].get("version_name")
-                ledger.add_known_good(arguments["service"], version, name, None)
+        if version and planning and planning.get("verdict") == "no_action_needed":
+            name = planning["state"].get("version_name")
+            ledger.add_known_good(arguments["service"], version, name, None)
         incident_id = ledger.add_look(
             service=arguments["service"], scenario=arguments["scenario"], verdict=outcome.verdict,
             cause=(planning or {}).get("cause"), summary=outcome.summary, found=bool((planning or {}).get("found")),
