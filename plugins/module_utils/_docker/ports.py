@@ -109,11 +109,7 @@ def parse_table(protocol: str, text: str) -> list[Listener]:
     for line in text.splitlines()[1:]:
         fields = line.split()
         if len(fields) > 9 and fields[3] == BOUND[protocol]:
-<<<<<<< HEAD
             address, _colon, port = fields[1].rpartition(":")
-=======
-            address, port = fields[1].rsplit(":", 1)
->>>>>>> pack
             found.append(Listener(protocol, _address(address), int(port, 16), fields[9]))
     return found
 

@@ -168,11 +168,7 @@ def host_config(container: Json) -> Json:
 
 def _link(entry: str) -> str:
     """The engine shows a link as ``/other:/this/alias`` and takes it as ``other:alias``."""
-<<<<<<< HEAD
     other, _colon, alias = entry.partition(":")
-=======
-    other, alias = entry.split(":", 1)
->>>>>>> pack
     return f"{other.lstrip('/')}:{alias.rpartition('/')[2]}"
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+
 from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import AdmissionRequest, Holder, open_ledger
 
 START = 1_795_300_000.0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime, timezone
 
 import pytest
+
 from ansible_collections.sre.remediation.plugins.module_utils._log_time import lines_since, stamp
 
-START = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc).timestamp()
+START = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC).timestamp()
 OLD = "[2026-11-21 11:59:50 +0000] [7] [ERROR] Pending migration: database is at version 1"
 NEW = "[2026-11-21 12:00:01 +0000] [9] [INFO] Booting worker"
 
