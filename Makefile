@@ -27,7 +27,7 @@ bench: setup ## Measure healing, the healthy look and the guard against the budg
 	@tests/tools/bench
 
 format: setup ## Format the Python code and sort its imports, the way `make lint` wants them
-	@.venv/bin/ruff check --quiet --fix --select I,FA,UP,C420 && .venv/bin/ruff format --quiet
+	@.venv/bin/ruff check --quiet --fix --select I,FA,UP && .venv/bin/ruff format --quiet
 
 lint: setup ## ruff, yamllint, ansible-lint (production profile, offline)
 	@tests/tools/lint

@@ -41,7 +41,11 @@ class ActionModule(PipelineAction):
     }
 
     def step(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import AdmissionRequest, GuardPolicy, decide
+        from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import (
+            AdmissionRequest,
+            GuardPolicy,
+            decide,
+        )
 
         plan, remedy, state = arguments["plan"], arguments["remedy"], arguments["state"]
         dry_run = self.check_mode or arguments["mode"] == "plan"

@@ -41,7 +41,9 @@ class ActionModule(PipelineAction):
 
     def freeze(self, ledger, scope: str, arguments: dict[str, Any]) -> dict[str, Any]:
         if not (arguments["reason"] or "").strip():
-            raise RemediationError("freeze_reason is empty: say why, the next person reads it at night", code="bad_freeze")
+            raise RemediationError(
+                "freeze_reason is empty: say why, the next person reads it at night", code="bad_freeze"
+            )
         if arguments["minutes"] <= 0:
             raise RemediationError(f"freeze_minutes is {arguments['minutes']}, allowed: more than 0", code="bad_freeze")
         until = time.time() + arguments["minutes"] * 60
@@ -52,7 +54,9 @@ class ActionModule(PipelineAction):
     @staticmethod
     def attempt(ledger, attempt_id: str | None) -> dict[str, Any]:
         if not attempt_id:
-            raise RemediationError("undo_attempt is empty: give the id of the attempt, as in the report", code="bad_attempt")
+            raise RemediationError(
+                "undo_attempt is empty: give the id of the attempt, as in the report", code="bad_attempt"
+            )
         found = ledger.attempt(attempt_id)
         if not found:
             raise RemediationError(f"undo_attempt={attempt_id}: the ledger knows no such attempt", code="bad_attempt")

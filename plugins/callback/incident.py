@@ -70,7 +70,10 @@ def block(incident: dict) -> list[str]:
         f"cause     {incident['cause'] or '-'}: {incident['summary']}",
     ]
     if incident["remedies"]:
-        done = [f"{item['name']} [{item['impact']}] {item['result']} in {item['seconds']} s" for item in incident["remedies"]]
+        done = [
+            f"{item['name']} [{item['impact']}] {item['result']} in {item['seconds']} s"
+            for item in incident["remedies"]
+        ]
         lines.append("remedies  " + "; ".join(done))
     lines.extend(f"          {line}" for line in incident["shown"])
     seconds = incident["seconds"]

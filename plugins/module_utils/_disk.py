@@ -252,7 +252,9 @@ def scan_root(root: Root, descriptor: int, mounts: t.Container[str], now: float)
 
     walk(descriptor, ())
     if seen > ENTRY_LIMIT and root.keep:
-        raise RemediationError(f"{root.path} has more than {ENTRY_LIMIT} entries, so its newest files are unknown", "too_many")
+        raise RemediationError(
+            f"{root.path} has more than {ENTRY_LIMIT} entries, so its newest files are unknown", "too_many"
+        )
     if seen > ENTRY_LIMIT:
         warnings.append(f"{root.path} has more than {ENTRY_LIMIT} entries; the rest was not looked at")
     old = [file for file in found if now - file.modified > root.older_than]
@@ -275,7 +277,9 @@ def plan(found: t.Iterable[Found], goal: Goal, before: t.Mapping[int, Usage], mo
     freed_total = 0
     freed: dict[int, int] = {}
     count: dict[int, int] = {}
-    for file in sorted({(one.device, one.path): one for one in found}.values(), key=lambda one: (one.modified, one.path)):
+    for file in sorted(
+        {(one.device, one.path): one for one in found}.values(), key=lambda one: (one.modified, one.path)
+    ):
         if len(chosen) >= most or (goal.size is not None and freed_total >= goal.size):
             break
         device = file.device

@@ -156,7 +156,7 @@ def classify(problem: BaseException) -> tuple[str, str]:
 
 def _follow(request: Request, deadline: _Deadline, partial: _Partial) -> None:
     url, method, headers = request.url, request.method, dict(request.headers)
-    for hop in range(MAX_REDIRECTS + 1):
+    for _hop in range(MAX_REDIRECTS + 1):
         location = _exchange(request, url, method, headers, deadline, partial)
         follow = partial.status in REDIRECTS and partial.status not in request.accept
         if not (follow and location and request.follow_redirects):

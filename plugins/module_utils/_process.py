@@ -21,6 +21,7 @@ from ansible_collections.sre.remediation.plugins.module_utils import _procfs
 from ansible_collections.sre.remediation.plugins.module_utils._docker import ports as _ports
 from ansible_collections.sre.remediation.plugins.module_utils._docker.times import iso
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
+from ansible_collections.sre.remediation.plugins.module_utils._log_time import lines_since
 from ansible_collections.sre.remediation.plugins.module_utils._procfs import Process, ProcFs, family, matches
 from ansible_collections.sre.remediation.plugins.module_utils._redact import redact, secret_values
 from ansible_collections.sre.remediation.plugins.module_utils._service import State, empty_state, unreachable_state
@@ -126,7 +127,9 @@ def roots(table: t.Mapping[int, Process], match: t.Sequence[str], ignored: t.Con
     return sorted(tops, key=lambda process: (process.started, process.pid))
 
 
-def is_stale(holder: Process, executable: str | None, cwd: str | None, wanted: Wanted, own: str | None, old: int | None) -> bool:
+def is_stale(
+    holder: Process, executable: str | None, cwd: str | None, wanted: Wanted, own: str | None, old: int | None
+) -> bool:
     """Whether the process that holds the port is a leftover of this service. Pure.
 
     It is when its command line says so, when it was started by the process in the pid file (workers outlive their
@@ -136,7 +139,10 @@ def is_stale(holder: Process, executable: str | None, cwd: str | None, wanted: W
         return True
     if old is not None and old in (holder.parent, holder.group, holder.session):
         return True
-    return bool(own and executable and wanted.chdir and cwd) and (executable, cwd) == (own, os.path.realpath(wanted.chdir))
+    return bool(own and executable and wanted.chdir and cwd) and (executable, cwd) == (
+        own,
+        os.path.realpath(wanted.chdir),
+    )
 
 
 def program(command: t.Sequence[str], chdir: str | None) -> str | None:
@@ -195,6 +201,8 @@ def look(wanted: Wanted, proc: str = "/proc") -> Look:
     )
     state["env_names"] = sorted(environment or ())
     _add_logs(found, wanted, unit, secret_values(environment or {}))
+    begun = main.started if main else recorded[1] if recorded else None
+    found.logs = lines_since(found.logs, begun)
     return found
 
 
@@ -225,7 +233,9 @@ def _main(
         why = judge_pid(table.get(recorded[0]), recorded[1], wanted.match)
         if why is None:
             return table[recorded[0]]
-        found.service["events"].append({"at": iso(round(recorded[1])), "what": f"pid {recorded[0]} of the pid file {why}"})
+        found.service["events"].append(
+            {"at": iso(round(recorded[1])), "what": f"pid {recorded[0]} of the pid file {why}"}
+        )
         return None
     return next(iter(others), None)
 
@@ -285,9 +295,7 @@ def _add_port(
     recorded: tuple[int, float] | None,
 ) -> None:
     """The service's port, and who else listens on it. A listener nobody may be named for is taken for the service's own."""
-    bound = [
-        item for item in _ports.listeners(procfs.root) if item.protocol == "tcp" and item.port == wanted.port
-    ]
+    bound = [item for item in _ports.listeners(procfs.root) if item.protocol == "tcp" and item.port == wanted.port]
     owners = _ports.processes({item.inode for item in bound}, procfs.root) if bound else {}
     port = {"address": "0.0.0.0", "host_port": wanted.port, "port": wanted.port, "protocol": "tcp"}
     state["ports"] = [{**port, "address": bound[0].address} if bound else port]

@@ -53,7 +53,9 @@ class ProcFs:
                 boot = [line.split()[1] for line in source if line.startswith("btime ")]
             self._boot = float(boot[0])
         except (OSError, IndexError) as problem:
-            raise RemediationError("this host shows no processes in /proc; only Linux is supported", "no_proc") from problem
+            raise RemediationError(
+                "this host shows no processes in /proc; only Linux is supported", "no_proc"
+            ) from problem
         self._ticks = os.sysconf("SC_CLK_TCK")
 
     def process(self, pid: int) -> Process | None:

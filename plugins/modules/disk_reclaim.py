@@ -137,6 +137,7 @@ import typing as t
 from contextlib import ExitStack
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.sre.remediation.plugins.module_utils import _disk
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 
@@ -150,7 +151,9 @@ def make_roots(raw: t.Sequence[t.Mapping[str, t.Any]]) -> list[_disk.Root]:
             message = f"roots: patterns of {entry['path']} must be file names, like '*.log', without a slash"
             raise RemediationError(message, "bad_argument")
         if entry["keep"] < 0:
-            raise RemediationError(f"roots: keep of {entry['path']} must be 0 or more, got {entry['keep']}", "bad_argument")
+            raise RemediationError(
+                f"roots: keep of {entry['path']} must be 0 or more, got {entry['keep']}", "bad_argument"
+            )
         age = _disk.parse_age(entry["older_than"], f"roots: older_than of {entry['path']}")
         roots.append(_disk.Root(entry["path"], tuple(entry["patterns"]), age, entry["keep"]))
     if not roots:

@@ -11,7 +11,9 @@ module: guard
 short_description: Decide whether a remedy may be applied now
 version_added: 0.1.0
 description:
-  - Asks the durable guard - lease, freeze, cooldown, budget of incidents, healthy floor, storm brake, impact and approval - in one write transaction of the ledger, and takes the leases when it admits.
+  - >-
+    Asks the durable guard - lease, freeze, cooldown, budget of incidents, healthy floor, storm brake, impact and
+    approval - in one write transaction of the ledger, and takes the leases when it admits.
   - Refuses whenever it cannot know - an unreadable ledger is an error, a stale look is a refusal.
   - Part of the pipeline in the role P(sre.remediation.remediate#role); playbooks do not call it.
 options:

@@ -223,6 +223,7 @@ code:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 from ansible_collections.sre.remediation.plugins.module_utils._http import ARGUMENT_SPEC
 from ansible_collections.sre.remediation.plugins.module_utils._http_observe import run_probe

@@ -11,8 +11,13 @@ module: incident
 short_description: Keep the record of an incident
 version_added: 0.1.0
 description:
-  - One step of the pipeline in the role P(sre.remediation.remediate#role) - V(plan) chooses the next remedy or a verdict, V(evidence) saves what was seen before the first change, V(record) writes how an attempt ended, V(undone) that one was put back, V(close) gives the verdict.
-  - V(close) fails the play unless the verdict is V(recovered) or V(no_action_needed), or a dry run could make a plan. It writes the file named by E(SRE_REMEDIATION_RESULT_FILE) and the statistics that AWX keeps as artifacts.
+  - >-
+    One step of the pipeline in the role P(sre.remediation.remediate#role) - V(plan) chooses the next remedy or a
+    verdict, V(evidence) saves what was seen before the first change, V(record) writes how an attempt ended,
+    V(undone) that one was put back, V(close) gives the verdict.
+  - >-
+    V(close) fails the play unless the verdict is V(recovered) or V(no_action_needed), or a dry run could make a
+    plan. It writes the file named by E(SRE_REMEDIATION_RESULT_FILE) and the statistics that AWX keeps as artifacts.
   - Playbooks do not call it.
 options:
   step:

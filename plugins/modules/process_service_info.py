@@ -130,6 +130,7 @@ code:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 from ansible_collections.sre.remediation.plugins.module_utils._process import Wanted, look
 from ansible_collections.sre.remediation.plugins.module_utils._service import signals

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 
 PLATFORM_GROUPS = ("docker", "railway", "ecs", "host")

@@ -34,7 +34,7 @@ class EvidenceError(RemediationError):
     """Evidence could not be saved; nothing may be changed. Codes: evidence_unwritable, evidence_invalid."""
 
 
-def default_directory(environ: Mapping[str, str] = os.environ) -> str:
+def default_directory(environ: Mapping[str, str]) -> str:
     """SRE_REMEDIATION_EVIDENCE_DIR, else sre-remediation/evidence under $XDG_STATE_HOME (or ~/.local/state)."""
     return environ.get("SRE_REMEDIATION_EVIDENCE_DIR") or str(state_directory(environ) / "evidence")
 

@@ -34,10 +34,13 @@ def check_ladder(ladder: list[dict[str, Any]], scenario: str) -> None:
         where = f"{scenario}_ladder, rung {number}"
         missing = [key for key in _REQUIRED_KEYS if key not in rung]
         if missing:
-            raise RemediationError(f"{where} ({rung.get('remedy', '?')}): missing {', '.join(missing)}", code="bad_ladder")
+            raise RemediationError(
+                f"{where} ({rung.get('remedy', '?')}): missing {', '.join(missing)}", code="bad_ladder"
+            )
         if rung["impact"] not in IMPACTS:
             raise RemediationError(
-                f"{where} ({rung['remedy']}): impact is {rung['impact']!r}, allowed: {', '.join(IMPACTS)}", code="bad_ladder"
+                f"{where} ({rung['remedy']}): impact is {rung['impact']!r}, allowed: {', '.join(IMPACTS)}",
+                code="bad_ladder",
             )
 
 

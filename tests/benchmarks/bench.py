@@ -27,7 +27,13 @@ HEALTH = f"http://127.0.0.1:{int(os.environ.get('LAB_PORT_BASE', '18000')) + 1}/
 
 def run(*command: str, **environment: str) -> None:
     done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **environment}, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     if done.returncode:
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-3000:]}")
@@ -39,7 +45,10 @@ def playbook(path: str, *arguments: str, **environment: str) -> None:
 
 def ours(directory: Path) -> None:
     """Run api_down with a ledger of its own (no cooldown of the round before), without hold time."""
-    environment = {"SRE_REMEDIATION_LEDGER": str(directory / "ledger.db"), "SRE_REMEDIATION_EVIDENCE_DIR": str(directory / "evidence")}
+    environment = {
+        "SRE_REMEDIATION_LEDGER": str(directory / "ledger.db"),
+        "SRE_REMEDIATION_EVIDENCE_DIR": str(directory / "evidence"),
+    }
     playbook("playbooks/api_down.yml", "-e", "remediation_hold=0", **environment)
 
 
@@ -65,8 +74,6 @@ def medians(contestants: dict[str, Callable[[], float]]) -> dict[str, float]:
             if number:
                 taken[name].append(value)
     return {name: statistics.median(values) for name, values in taken.items()}
-
-
 
 
 def guard_seconds(directory: Path) -> float:
@@ -118,13 +125,21 @@ def fill(location: str) -> None:
         rows = []
         for number in range(INCIDENTS):
             at = now - year + number * (year - 7200) / INCIDENTS
-            row = {**required, "id": f"i{number:07d}", "service": f"api-{number % 50}", "scenario": "api_down", "opened_at": at, "closed_at": at + 9}
+            row = {
+                **required,
+                "id": f"i{number:07d}",
+                "service": f"api-{number % 50}",
+                "scenario": "api_down",
+                "opened_at": at,
+                "closed_at": at + 9,
+            }
             row |= {"verdict": "recovered", "found": 1, "targets": "[]"}
             rows.append(row)
         names = [name for name in columns if name in rows[0]]
         marks = ", ".join("?" * len(names))
         database.executemany(
-            f"INSERT INTO incidents ({', '.join(names)}) VALUES ({marks})", ([row[name] for name in names] for row in rows)
+            f"INSERT INTO incidents ({', '.join(names)}) VALUES ({marks})",
+            ([row[name] for name in names] for row in rows),
         )
 
 
@@ -150,9 +165,15 @@ def main() -> None:
             }
         )
         guard = guard_seconds(directory)
-    print(f"(a) heal a stopped API    {heal['ours']:6.2f} s   five plain tasks {heal['bare']:.2f} s, shell commands {heal['shell']:.2f} s   {verdict(heal['ours'], heal['bare'])}")
-    print(f"(b) look at a healthy API {look['ours']:6.2f} s   one uri task {look['bare']:.2f} s, budget 1.5 x = {1.5 * look['bare']:.2f} s   {verdict(look['ours'], 1.5 * look['bare'])}")
-    print(f"(c) guard decision        {guard * 1000:6.1f} ms  with {INCIDENTS:,} incidents, budget 100 ms   {verdict(guard, 0.1)}")
+    print(
+        f"(a) heal a stopped API    {heal['ours']:6.2f} s   five plain tasks {heal['bare']:.2f} s, shell commands {heal['shell']:.2f} s   {verdict(heal['ours'], heal['bare'])}"
+    )
+    print(
+        f"(b) look at a healthy API {look['ours']:6.2f} s   one uri task {look['bare']:.2f} s, budget 1.5 x = {1.5 * look['bare']:.2f} s   {verdict(look['ours'], 1.5 * look['bare'])}"
+    )
+    print(
+        f"(c) guard decision        {guard * 1000:6.1f} ms  with {INCIDENTS:,} incidents, budget 100 ms   {verdict(guard, 0.1)}"
+    )
 
 
 if __name__ == "__main__":

@@ -56,12 +56,17 @@ class Workplace:
         """Run ``playbooks/<playbook>.yml`` with the extra variables; never raises for a failed play."""
         result_file = self.directory / "result.json"
         result_file.unlink(missing_ok=True)
+        runner_directory = self.directory / "runner"
+        runner_directory.mkdir(exist_ok=True)
         runner = ansible_runner.run(
-            private_data_dir=str(self.directory / "runner"),
+            private_data_dir=str(runner_directory),
             project_dir=str(ROOT),
             playbook=str(ROOT / "playbooks" / f"{playbook}.yml"),
             inventory=str(INVENTORY),
-            envvars={**self.environment, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])},
+            envvars={
+                **self.environment,
+                "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            },
             extravars=extra,
             cmdline=cmdline or None,
             verbosity=verbosity or None,
@@ -69,7 +74,9 @@ class Workplace:
             timeout=300,
         )
         output = Path(runner.stdout.name).read_text(encoding="utf-8")
-        artifacts = [event["event_data"].get("artifact_data") for event in runner.events if event["event"] == "playbook_on_stats"]
+        artifacts = [
+            event["event_data"].get("artifact_data") for event in runner.events if event["event"] == "playbook_on_stats"
+        ]
         results = json.loads(result_file.read_text(encoding="utf-8")) if result_file.exists() else []
         return Outcome(runner.rc, results, output, artifacts[-1] or {} if artifacts else {})
 

@@ -53,7 +53,7 @@ def seed(ledger, service: str, *, heals: int) -> None:
     """Write ``heals`` finished incidents of a service, as earlier runs would have."""
     from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import AdmissionRequest, Holder
 
-    for _ in range(heals):
+    for _heal in range(heals):
         request = AdmissionRequest(
             service=service, scenario="api_down", targets=[service], holder=Holder.current(), plan_hash="0" * 12,
             remedy="start", impact="safe", look_at=time.time(),

@@ -28,7 +28,9 @@ def test_the_next_run_goes_on_where_a_killed_one_stopped(clean_lab, workplace, n
         killed.kill()
         killed.wait(timeout=10)
     run = workplace.run(target="api")
-    story = f"killed after {point:.2f} s\n{(workplace.directory / 'killed.txt').read_text()[-1500:]}\n{run.output[-4000:]}"
+    story = (
+        f"killed after {point:.2f} s\n{(workplace.directory / 'killed.txt').read_text()[-1500:]}\n{run.output[-4000:]}"
+    )
     assert run.result["verdict"] in ("recovered", "no_action_needed"), story
     assert run.rc == 0
     assert world.answers()

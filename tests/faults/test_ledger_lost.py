@@ -61,7 +61,9 @@ def test_a_ledger_that_cannot_be_written_stops_everything(clean_lab, tmp_path, f
                     filler.write(b"0" * 4096)
                     filler.flush()
         run = workplace.run(target="api")
-    assert (run.rc, run.result["verdict"], run.result["code"]) == (2, "refused", "ledger_unwritable"), run.output[-3000:]
+    assert (run.rc, run.result["verdict"], run.result["code"]) == (2, "refused", "ledger_unwritable"), run.output[
+        -3000:
+    ]
     assert world.containers() == before
 
 
@@ -69,5 +71,7 @@ def test_a_ledger_out_of_reach_stops_everything(clean_lab, tmp_path) -> None:
     world.break_it("api-stopped")
     before = world.containers()
     run = Workplace(tmp_path, "postgresql://nobody@127.0.0.1:1/nothing").run(target="api")
-    assert (run.rc, run.result["verdict"], run.result["code"]) == (2, "refused", "ledger_unreachable"), run.output[-3000:]
+    assert (run.rc, run.result["verdict"], run.result["code"]) == (2, "refused", "ledger_unreachable"), run.output[
+        -3000:
+    ]
     assert world.containers() == before

@@ -54,7 +54,11 @@ def test_fault(row: dict[str, Any], clean_lab, workplace) -> None:
 
     approval = {"remediation_approve": plan.result["plan_hash"]} if row.get("approve") else {}
     run = workplace.run(target=row["target"], **approval)
-    assert (run.result["verdict"], run.result["cause"], run.remedies) == (row["verdict"], row["cause"], row["remedies"]), run.output[-5000:]
+    assert (run.result["verdict"], run.result["cause"], run.remedies) == (
+        row["verdict"],
+        row["cause"],
+        row["remedies"],
+    ), run.output[-5000:]
     assert run.result["code"] == row.get("code")
     assert run.result["plan_hash"] == plan.result["plan_hash"]
     assert [item["name"] for item in run.result["planned"]] == [item["name"] for item in plan.result["planned"]]

@@ -44,7 +44,11 @@ class ProcessList:
 def test_no_secret_shows_anywhere(clean_lab, tmp_path) -> None:
     from pipeline import Workplace
 
-    secrets = [value for value in json.loads((STATE / "secrets.json").read_text()).values() if isinstance(value, str) and len(value) >= 8]
+    secrets = [
+        value
+        for value in json.loads((STATE / "secrets.json").read_text()).values()
+        if isinstance(value, str) and len(value) >= 8
+    ]
     assert len(secrets) >= 2
     # The ledger itself lies behind a secret: the lab's PostgreSQL, with its password in the DSN.
     dsn = f"postgresql://orders:{quote(database_password())}@127.0.0.1:{world.PORT_BASE + 32}/orders"
@@ -60,7 +64,9 @@ def test_no_secret_shows_anywhere(clean_lab, tmp_path) -> None:
             places[str(path.relative_to(tmp_path))] = path.read_text(encoding="utf-8")
     places["ledger"] = dump_of_ledger()
     assert any(name.endswith("logs.txt") for name in places)
-    shown = [f"{name}: {secret[:3]}..." for name, text in places.items() for secret in [*secrets, SPOKEN] if secret in text]
+    shown = [
+        f"{name}: {secret[:3]}..." for name, text in places.items() for secret in [*secrets, SPOKEN] if secret in text
+    ]
     assert not shown
 
 

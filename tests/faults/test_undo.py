@@ -37,7 +37,9 @@ def test_evidence_is_there_and_can_be_checked(clean_lab, workplace) -> None:
     world.break_it("api-hung")
     run = workplace.run(target="api")
     folder = Path(run.result["evidence"]) / "attempt-1"
-    assert {"logs.txt", "diagnosis.json", "seen.json", "probe.json", "plan.json"} <= {path.name for path in folder.iterdir()}
+    assert {"logs.txt", "diagnosis.json", "seen.json", "probe.json", "plan.json"} <= {
+        path.name for path in folder.iterdir()
+    }
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
     assert folder.stat().st_mode & 0o077 == 0
     report = (folder.parent / "report.md").read_text(encoding="utf-8")

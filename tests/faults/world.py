@@ -15,7 +15,21 @@ LAB = ROOT / "tests/lab"
 PROJECT = os.environ.get("LAB_PROJECT", "sre-lab")
 PORT_BASE = int(os.environ.get("LAB_PORT_BASE", "18000"))
 OWN = f"label=com.sre-remediation.lab={PROJECT}"
-CHANGING = {"create", "destroy", "die", "kill", "pause", "restart", "start", "stop", "unpause", "update", "rename", "connect", "disconnect"}
+CHANGING = {
+    "create",
+    "destroy",
+    "die",
+    "kill",
+    "pause",
+    "restart",
+    "start",
+    "stop",
+    "unpause",
+    "update",
+    "rename",
+    "connect",
+    "disconnect",
+}
 """Events of the engine that mean a change; health checks make exec and health_status events all the time."""
 
 
@@ -38,7 +52,9 @@ def containers() -> dict[str, Container]:
     names = docker("ps", "-aq", "--filter", OWN).split()
     found = json.loads(docker("inspect", *names)) if names else []
     return {
-        item["Name"].lstrip("/"): Container(item["Id"], item["Image"], item["State"]["StartedAt"], item["State"]["Status"])
+        item["Name"].lstrip("/"): Container(
+            item["Id"], item["Image"], item["State"]["StartedAt"], item["State"]["Status"]
+        )
         for item in found
     }
 
@@ -55,13 +71,21 @@ def changes_since(moment: float) -> list[str]:
         "events", "--since", f"{moment:.3f}", "--until", f"{time.time():.3f}", "--filter", OWN, "--format", "{{json .}}"
     )
     seen = [json.loads(line) for line in events.splitlines()]
-    return [f"{item['Type']} {item['Action']} {item['Actor']['Attributes'].get('name')}" for item in seen if item["Action"] in CHANGING]
+    return [
+        f"{item['Type']} {item['Action']} {item['Actor']['Attributes'].get('name')}"
+        for item in seen
+        if item["Action"] in CHANGING
+    ]
 
 
 def lab(*command: str, **environment: str) -> str:
     """Run one of the lab's commands (up, down, break)."""
     done = subprocess.run(
-        [str(LAB / command[0]), *command[1:]], env={**os.environ, **environment}, check=False, capture_output=True, text=True
+        [str(LAB / command[0]), *command[1:]],
+        env={**os.environ, **environment},
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, f"{command}: {done.stdout}\n{done.stderr}"
     return done.stdout

@@ -19,7 +19,15 @@ def play(tmp_path, tasks, *options):
     book = tmp_path / "play.yml"
     variables = {"ansible_python_interpreter": sys.executable}
     book.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "vars": variables, "tasks": tasks}]))
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "-c", "local", str(book), *options]
+    command = [
+        str(Path(sys.executable).with_name("ansible-playbook")),
+        "-i",
+        "localhost,",
+        "-c",
+        "local",
+        str(book),
+        *options,
+    ]
     environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert "{\n" in done.stdout, done.stdout + done.stderr

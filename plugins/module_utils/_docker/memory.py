@@ -4,9 +4,8 @@
 
 """How much memory a container uses, without the page cache the kernel would give back (as ``docker stats`` counts).
 
-The engine's own statistics may take a second even when asked for one sample, which is the price of a whole look. So the
-control group is read directly where the engine is on this machine (well under a millisecond), and the engine is asked
-only where that cannot be done.
+The engine's own statistics may take a second even when asked for one sample, which is the price of a whole look. So the control group is read
+directly where the engine is on this machine (well under a millisecond), and the engine is asked only where that cannot be done.
 
 Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 """
@@ -24,10 +23,9 @@ Json = dict[str, t.Any]
 
 
 def group_files(membership: str) -> tuple[str, str, str] | None:
-    """Return (file of bytes used, file of details, name of the cache detail) for the text of ``/proc/<pid>/cgroup``;
-    None without a memory group."""
+    """Return (file of bytes used, file of details, name of the cache detail) for the text of ``/proc/<pid>/cgroup``; None without a memory group."""
     for line in membership.splitlines():
-        _number, controllers, path = line.split(":", 2)
+        controllers, path = line.split(":", 2)[1:]
         if "memory" in controllers.split(","):
             base = f"/sys/fs/cgroup/memory{path}"
             return (f"{base}/memory.usage_in_bytes", f"{base}/memory.stat", "total_inactive_file")
@@ -59,8 +57,7 @@ def used_here(container: Json) -> int | None:
 
 
 def used_by_engine(engine: Engine, container: Json) -> int | None:
-    """Return the bytes a running container uses as the engine measures it; None when it cannot measure quickly.
-    EngineError when it fails."""
+    """Return the bytes a running container uses as the engine measures it; None when it cannot measure quickly. EngineError when it fails."""
     if engine.api_version < ONE_SHOT_API:
         return None
     stats = engine.get(f"/containers/{container['Id']}/stats", stream=0, **{"one-shot": 1}) or {}

@@ -55,7 +55,12 @@ def undone_step(ledger, arguments: dict[str, Any], started: float) -> dict[str, 
     if arguments["own_attempt"]:
         now = time.time()
         ledger.finish_attempt(
-            arguments["own_attempt"], result="recovered", error=None, finished_at=now, hold_seconds=0.0, version_after=None
+            arguments["own_attempt"],
+            result="recovered",
+            error=None,
+            finished_at=now,
+            hold_seconds=0.0,
+            version_after=None,
         )
         ledger.close_incident(
             arguments["incident"], verdict="undone", code=None, summary=f"attempt {arguments['attempt']} was put back",

@@ -15,12 +15,18 @@ from typing import Any
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 from ansible_collections.sre.remediation.plugins.module_utils._redact import redact
 from ansible_collections.sre.remediation.plugins.plugin_utils._incident.result_file import add_result
-from ansible_collections.sre.remediation.plugins.plugin_utils._incident.verdict import Outcome, decide_outcome, exit_is_good
+from ansible_collections.sre.remediation.plugins.plugin_utils._incident.verdict import (
+    Outcome,
+    decide_outcome,
+    exit_is_good,
+)
 
 RESULT_FILE = "SRE_REMEDIATION_RESULT_FILE"
 
 
-def close_step(open_ledger, holder, arguments: dict[str, Any], dry_run: bool, started: float, environ) -> dict[str, Any]:
+def close_step(
+    open_ledger, holder, arguments: dict[str, Any], dry_run: bool, started: float, environ
+) -> dict[str, Any]:
     """Decide and write the verdict. Returns the result entry under ``incident``; ``failed`` when the verdict is not good."""
     now = time.time()
     planning = ran(arguments["planning"])
@@ -38,7 +44,9 @@ def close_step(open_ledger, holder, arguments: dict[str, Any], dry_run: bool, st
         acted = bool((ran(arguments["guarding"]) or {}).get("act"))
         advice = "Nothing more is done without a ledger that can be relied on."
         outcome = Outcome("not_recovered" if acted else "refused", error.code, error.message, advice)
-        entry = entry_of(arguments, planning, outcome, attempts=[], incident_id=None, started=started, now=now, evidence=None)
+        entry = entry_of(
+            arguments, planning, outcome, attempts=[], incident_id=None, started=started, now=now, evidence=None
+        )
     if environ.get(RESULT_FILE):
         add_result(environ[RESULT_FILE], holder.key, entry)
     result: dict[str, Any] = {
@@ -67,10 +75,9 @@ def write(ledger, holder, arguments, planning, outcome: Outcome, started, now, e
     version = ((planning or {}).get("state") or {}).get("version")
     if not incident_id:
         settle_interrupted(ledger, holder, planning or {}, outcome, now)
-        if planning and planning.get("verdict") == "no_action_needed":
-            if version:
-                name = planning["state"].get("version_name")
-                ledger.add_known_good(arguments["service"], version, name, None)
+        if version and planning and planning.get("verdict") == "no_action_needed":
+            name = planning["state"].get("version_name")
+            ledger.add_known_good(arguments["service"], version, name, None)
         incident_id = ledger.add_look(
             service=arguments["service"], scenario=arguments["scenario"], verdict=outcome.verdict,
             cause=(planning or {}).get("cause"), summary=outcome.summary, found=bool((planning or {}).get("found")),
@@ -84,7 +91,14 @@ def write(ledger, holder, arguments, planning, outcome: Outcome, started, now, e
     folder = Path(default_directory(environ)) / incident_id
     evidence = str(folder) if folder.is_dir() else None
     entry = entry_of(
-        arguments, planning, outcome, attempts=attempts, incident_id=incident_id, started=started, now=now, evidence=evidence
+        arguments,
+        planning,
+        outcome,
+        attempts=attempts,
+        incident_id=incident_id,
+        started=started,
+        now=now,
+        evidence=evidence,
     )
     ledger.close_incident(
         incident_id, verdict=outcome.verdict, code=outcome.code, summary=outcome.summary, next_step=outcome.next_step,

@@ -68,7 +68,9 @@ def _unhealed(acted: bool, before: dict[str, Any], after: dict[str, Any]) -> str
     return "worse" if before and after and worse(before, after) else "not_recovered"
 
 
-def undo_after_worse(attempts: list[dict[str, Any]], before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any] | None:
+def undo_after_worse(
+    attempts: list[dict[str, Any]], before: dict[str, Any], after: dict[str, Any]
+) -> dict[str, Any] | None:
     """The last attempt when it made things worse and says how it can be put back, else None."""
     if not attempts or not before or not after or not worse(before, after):
         return None
@@ -77,7 +79,9 @@ def undo_after_worse(attempts: list[dict[str, Any]], before: dict[str, Any], aft
     return last if undo.get("verb") and last.get("result") == "failed" and not last.get("undone_by") else None
 
 
-def with_rollback_targets(ladder: list[dict[str, Any]], state: dict[str, Any], known_good: list[dict[str, Any]]) -> list:
+def with_rollback_targets(
+    ladder: list[dict[str, Any]], state: dict[str, Any], known_good: list[dict[str, Any]]
+) -> list:
     """Name the versions a rollback may go to (newest known good first, then the previous one), so that the plan shows them."""
     versions = [item["version"] for item in known_good if item["version"] != state.get("version")]
     previous = (state.get("previous_version") or {}).get("version")

@@ -27,7 +27,9 @@ def add_result(location: str, run: str, entry: dict[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(f"{path}.lock", "w", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            entries = [known for known in _read(path) if known.get("run") == run and known["service"] != entry["service"]]
+            entries = [
+                known for known in _read(path) if known.get("run") == run and known["service"] != entry["service"]
+            ]
             _replace(path, [*entries, {**entry, "run": run}])
     except OSError as error:
         raise RemediationError(

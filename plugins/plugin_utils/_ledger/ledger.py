@@ -9,7 +9,6 @@ A ``Ledger`` is one connection: open it, use it, close it (it is a context manag
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -25,18 +24,18 @@ from .rows import decode, decode_attempt, decode_incident, new_id, to_json
 from .sqlite import SqliteStore
 from .store import Store
 
-Decide = Callable[[AdmissionRequest, Facts], "Refusal | None"]
+Decide = Callable[[AdmissionRequest, Facts], Refusal | None]
 
 RESUME_SECONDS = 3600.0
 """An interrupted incident that is older than this is history, not work in progress."""
 
 
-def default_location(environ: Mapping[str, str] = os.environ) -> str:
+def default_location(environ: Mapping[str, str]) -> str:
     """SRE_REMEDIATION_LEDGER, else sre-remediation/ledger.db under $XDG_STATE_HOME (or ~/.local/state)."""
     return environ.get("SRE_REMEDIATION_LEDGER") or str(state_directory(environ) / "ledger.db")
 
 
-def state_directory(environ: Mapping[str, str] = os.environ) -> Path:
+def state_directory(environ: Mapping[str, str]) -> Path:
     state = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME") or Path.home()) / ".local" / "state"
     return Path(state) / "sre-remediation"
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime, timezone
+from datetime import UTC, datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +49,16 @@ def render(incident: dict[str, Any], entry: dict[str, Any], reason: str) -> str:
     for attempt in incident["attempts"]:
         how = (attempt.get("undo") or {}).get("how") or "not undoable"
         lines.append(f"- {attempt['remedy']}: {how} (`playbooks/undo.yml -e undo_attempt={attempt['attempt_id']}`)")
-    lines += ["", "## Evidence", "", f"{entry['evidence'] or 'none'} (check: `sha256sum -c SHA256SUMS` in each attempt)", ""]
+    lines += [
+        "",
+        "## Evidence",
+        "",
+        f"{entry['evidence'] or 'none'} (check: `sha256sum -c SHA256SUMS` in each attempt)",
+        "",
+    ]
     return "\n".join(lines)
 
 
 def clock(moment: float) -> str:
     """Time of day in UTC."""
-    return datetime.fromtimestamp(float(moment), tz=timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(float(moment), tz=UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+
 from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import AdmissionRequest, Holder, open_ledger
 
 START = 1_795_300_000.0
@@ -74,14 +75,14 @@ def postgres_server(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     control = [str(Path(initdb).with_name("pg_ctl")), "-D", str(base / "data"), "-w", "-s"]
-    run = {"check": True, "cwd": base, "stdout": subprocess.DEVNULL, **account}
-    subprocess.run([initdb, "-D", str(base / "data"), "-U", "ledger", "-A", "trust", "-N"], **run)
+    run = {"cwd": base, "stdout": subprocess.DEVNULL, **account}
+    subprocess.run([initdb, "-D", str(base / "data"), "-U", "ledger", "-A", "trust", "-N"], check=True, **run)
     options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={base} -c fsync=off"
-    subprocess.run([*control, "-l", str(base / "log"), "-o", options, "start"], **run)
+    subprocess.run([*control, "-l", str(base / "log"), "-o", options, "start"], check=True, **run)
     try:
         yield f"postgresql://ledger:canary-pg-pass@127.0.0.1:{port}/postgres"
     finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], **run)
+        subprocess.run([*control, "-m", "immediate", "stop"], check=True, **run)
         shutil.rmtree(base)
 
 

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import GuardPolicy, Holder, LeaseLost, Refusal
 

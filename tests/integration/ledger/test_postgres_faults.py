@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
+
 from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import LedgerError, open_ledger
 from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import postgres as module
 

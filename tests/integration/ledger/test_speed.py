@@ -7,6 +7,7 @@ import statistics
 import time
 
 import pytest
+
 from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import GuardPolicy, open_ledger
 
 INCIDENTS = 100_000

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import LedgerError, default_location, open_ledger
 from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import sqlite as module

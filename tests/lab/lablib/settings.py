@@ -61,8 +61,9 @@ class Settings:
         return f"{self.project}-{service}-1"
 
 
-def read_settings(environ: Mapping[str, str] = os.environ, uid: int | None = None) -> Settings:
+def read_settings(environ: Mapping[str, str] | None = None, uid: int | None = None) -> Settings:
     """Settings from ``LAB_PROJECT``, ``LAB_PORT_BASE`` and ``LAB_STATE``; an unusable value raises `LabError`."""
+    environ = os.environ if environ is None else environ
     project = environ.get("LAB_PROJECT") or DEFAULT_PROJECT
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", project):
         raise LabError(f"LAB_PROJECT={project!r}: use up to 40 of a-z, 0-9, - and _, beginning with a letter or digit")

@@ -16,7 +16,7 @@ def main() -> None:
     number = 0
     while True:
         number += 1
-        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         print(f"{now} INFO worker heartbeat {number}", flush=True)
         HEARTBEAT.touch()
         time.sleep(1)

@@ -10,6 +10,7 @@ import socket
 import time
 
 import pytest
+
 from ansible_collections.sre.remediation.plugins.module_utils import _disk
 from ansible_collections.sre.remediation.plugins.module_utils._disk import (
     Found,
@@ -126,7 +127,10 @@ def test_a_root_that_is_reached_through_a_link_is_refused(tree, tmp_path):
             (path, "is refused, as it holds more than may be reclaimed")
             for path in ("/", "/etc", "/etc/nginx", "/var", "/home", "/home/me", "/usr", "/usr/share/doc", "/var/lib")
         ],
-        *[(path, "is refused") for path in ("/proc/self", "/dev/shm", "/boot", "/var/lib/docker/overlay2", "/root", "/run/x")],
+        *[
+            (path, "is refused")
+            for path in ("/proc/self", "/dev/shm", "/boot", "/var/lib/docker/overlay2", "/root", "/run/x")
+        ],
         ("logs", "must be an absolute path"),
         ("", "must be an absolute path"),
         ("~/logs", "must be an absolute path"),
@@ -268,7 +272,9 @@ def test_refused_arguments_are_named_and_nothing_is_deleted(tree, options, messa
     assert tree.left() == ["a.log"]
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("7d", 7 * DAY), ("36h", 129600), ("1.5m", 90), ("90s", 90), ("2w", 14 * DAY)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("7d", 7 * DAY), ("36h", 129600), ("1.5m", 90), ("90s", 90), ("2w", 14 * DAY)]
+)
 def test_parse_age(text, seconds):
     assert parse_age(text, "older_than") == seconds
 

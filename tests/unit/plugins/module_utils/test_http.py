@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 from ansible_collections.sre.remediation.plugins.module_utils._http import ARGUMENT_SPEC, find, judge, make_probe, same
 from ansible_collections.sre.remediation.plugins.module_utils._http_request import Answer

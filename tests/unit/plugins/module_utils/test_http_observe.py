@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+
 from ansible_collections.sre.remediation.plugins.module_utils._http import Probe
 from ansible_collections.sre.remediation.plugins.module_utils._http_observe import Observer, percentile, report
 from ansible_collections.sre.remediation.plugins.module_utils._http_request import Answer, Request

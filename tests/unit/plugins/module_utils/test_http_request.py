@@ -15,6 +15,7 @@ import threading
 import time
 
 import pytest
+
 from ansible_collections.sre.remediation.plugins.module_utils import _http_request
 from ansible_collections.sre.remediation.plugins.module_utils._http_request import BODY_LIMIT, Request, fetch
 
@@ -231,7 +232,7 @@ def certificate(tmp_path_factory):
 
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "probe test")])
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())

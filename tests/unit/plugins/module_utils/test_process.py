@@ -13,9 +13,17 @@ import sys
 import time
 
 import pytest
+
 from ansible_collections.sre.remediation.plugins.module_utils import _process
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
-from ansible_collections.sre.remediation.plugins.module_utils._process import Wanted, is_stale, judge_pid, look, parse_unit, program
+from ansible_collections.sre.remediation.plugins.module_utils._process import (
+    Wanted,
+    is_stale,
+    judge_pid,
+    look,
+    parse_unit,
+    program,
+)
 from ansible_collections.sre.remediation.plugins.module_utils._procfs import Process, ProcFs, family, matches, read_tail
 from ansible_collections.sre.remediation.plugins.module_utils._service import empty_state, signals
 
@@ -120,7 +128,10 @@ def test_a_duplicate_is_listed_and_the_pid_file_names_the_main_one(service):
     second = service(record=False)
     first = service()
     state = look(service.wanted()).service
-    assert {(item["id"], item["name"]) for item in state["instances"]} == {(str(first.pid), "main"), (str(second.pid), "duplicate")}
+    assert {(item["id"], item["name"]) for item in state["instances"]} == {
+        (str(first.pid), "main"),
+        (str(second.pid), "duplicate"),
+    }
     assert (state["status"], state["running"]) == ("running", 2)
 
 
@@ -172,7 +183,9 @@ def test_a_leftover_holds_the_port(service):
     port = free_port()
     leftover = service(port, record=False)
     conflicts = look(service.wanted(port=port)).service["port_conflicts"]
-    assert [(item["port"], item["holder"]["pid"], item["holder"]["stale"]) for item in conflicts] == [(port, leftover.pid, True)]
+    assert [(item["port"], item["holder"]["pid"], item["holder"]["stale"]) for item in conflicts] == [
+        (port, leftover.pid, True)
+    ]
     assert str(service.path) not in str(conflicts), "arguments are never shown"
 
 
@@ -258,7 +271,9 @@ def test_parse_unit(text, status, pid, exit_code):
 
 
 def test_parse_unit_memory_and_restarts():
-    unit = parse_unit(f"LoadState=loaded\nActiveState=active\nNRestarts=3\nMemoryCurrent=[not set]\nMemoryMax={2**64 - 1}")
+    unit = parse_unit(
+        f"LoadState=loaded\nActiveState=active\nNRestarts=3\nMemoryCurrent=[not set]\nMemoryMax={2**64 - 1}"
+    )
     assert (unit.restarts, unit.memory, unit.memory_limit) == (3, None, None)
     assert parse_unit("LoadState=loaded\nMemoryCurrent=5\nMemoryMax=9").memory_limit == 9
 

@@ -7,9 +7,10 @@ import statistics
 import time
 
 import pytest
-from ansible_collections.sre.remediation.plugins.module_utils._redact import is_secret_name, redact, secret_values
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from ansible_collections.sre.remediation.plugins.module_utils._redact import is_secret_name, redact, secret_values
 
 R = "[redacted]"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.sre.remediation.plugins.plugin_utils import _evidence as module
 from ansible_collections.sre.remediation.plugins.plugin_utils._evidence import EvidenceError, default_directory, save
 

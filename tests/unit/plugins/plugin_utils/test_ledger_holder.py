@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+
 from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import holder as module
 from ansible_collections.sre.remediation.plugins.plugin_utils._ledger.holder import Holder, process_start
 

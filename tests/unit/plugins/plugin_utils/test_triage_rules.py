@@ -6,9 +6,16 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 from ansible_collections.sre.remediation.plugins.module_utils._service import empty_state
-from ansible_collections.sre.remediation.plugins.plugin_utils._triage.rules import Rule, decide, fill, gather, make_rules
+from ansible_collections.sre.remediation.plugins.plugin_utils._triage.rules import (
+    Rule,
+    decide,
+    fill,
+    gather,
+    make_rules,
+)
 
 DOWN = {"ok": False, "symptom": "refused", "message": "GET http://api/health: connection refused", "body_excerpt": ""}
 UP = {"ok": True, "symptom": None, "message": "GET http://api/health: status 200 in 0.010 s", "body_excerpt": ""}
@@ -200,12 +207,16 @@ def test_an_unknown_cause_shows_the_newest_known_line():
     result = diagnose(state("running"), logs=["No space left on device", "ok"], rules=RULES[:1])
     assert result["cause"] == "unknown"
     assert result["evidence"][-1] == "No space left on device"
-    assert result["summary"].startswith("no known cause explains the symptom; seen: health_failed, health_refused, log_disk_full")
+    assert result["summary"].startswith(
+        "no known cause explains the symptom; seen: health_failed, health_refused, log_disk_full"
+    )
 
 
 def test_lost_variables_are_named():
     service = state(env_lost_since_previous=["API_KEY"])
-    result = diagnose(service, rules=[{"cause": "lost", "summary": "{env} was lost", "all": ["env_lost_since_previous"]}])
+    result = diagnose(
+        service, rules=[{"cause": "lost", "summary": "{env} was lost", "all": ["env_lost_since_previous"]}]
+    )
     assert (result["cause"], result["summary"]) == ("lost", "API_KEY was lost")
     assert "env_lost_since_previous:API_KEY" in result["signals"]
 

@@ -9,6 +9,7 @@ import re
 import time
 
 import pytest
+
 from ansible_collections.sre.remediation.plugins.plugin_utils._triage.signatures import (
     DETAIL_LIMIT,
     LINE_LIMIT,
@@ -135,7 +136,13 @@ def test_harmless_lines_give_nothing(line):
 
 
 def test_the_newest_line_of_a_signal_is_kept_with_all_details():
-    lines = ["KeyError: 'DATABASE_URL'", "x", "Missing environment variable: JWT_SECRET", "y", "KeyError: 'DATABASE_URL'"]
+    lines = [
+        "KeyError: 'DATABASE_URL'",
+        "x",
+        "Missing environment variable: JWT_SECRET",
+        "y",
+        "KeyError: 'DATABASE_URL'",
+    ]
     hit = scan(lines)["log_missing_env"]
     assert (hit.line, hit.at) == ("KeyError: 'DATABASE_URL'", 4)
     assert sorted(detail["name"] for detail in hit.details) == ["DATABASE_URL", "JWT_SECRET"]

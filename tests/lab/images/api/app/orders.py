@@ -21,7 +21,7 @@ def _cursor():
 def needs_login(view: Callable[..., Answer]) -> Callable[..., Answer]:
     @functools.wraps(view)
     def guarded(*args: object, **kwargs: object) -> Answer:
-        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        kind, _space, token = request.headers.get("Authorization", "").partition(" ")
         try:
             jwt.decode(token if kind == "Bearer" else "", current_app.config["ORDERS"].jwt_secret, algorithms=["HS256"])
         except jwt.InvalidTokenError as error:

@@ -68,7 +68,7 @@ def create_app() -> Flask:
             user = cursor.fetchone()
         if user is None or not check_password_hash(user["password_hash"], password):
             return jsonify(error="unknown name or wrong password"), 401
-        expires = datetime.datetime.now(datetime.timezone.utc) + TOKEN_LIFETIME
+        expires = datetime.datetime.now(datetime.UTC) + TOKEN_LIFETIME
         return jsonify(token=jwt.encode({"sub": name, "exp": expires}, settings.jwt_secret, algorithm="HS256")), 200
 
     @app.after_request

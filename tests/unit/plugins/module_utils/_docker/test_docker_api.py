@@ -159,7 +159,7 @@ def test_negotiation(version, prefix):
 )
 def test_addresses(given, kind, port):
     connection = api.open_connection(api.EngineOptions(**given))
-    assert type(connection) is kind
+    assert connection.__class__ is kind
     assert connection.port == port
 
 
