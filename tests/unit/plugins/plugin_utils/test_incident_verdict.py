@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+from pathlib import Path
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_services_that_finish_at_once_all_reach_the_file(tmp_path) -> None:
     for process in processes:
         process.join(20)
         assert process.exitcode == 0
-    assert sorted(item["service"] for item in json.loads(open(path).read())) == sorted(f"s{n}" for n in range(12))
+    assert sorted(item["service"] for item in json.loads(Path(path).read_text())) == sorted(f"s{n}" for n in range(12))
 
 
 def test_a_result_file_that_cannot_be_written_names_the_variable(tmp_path) -> None:
