@@ -137,23 +137,85 @@ connections:
       description: Number of processes whose details this user may not see.
       type: int
 sessions:
-  description:
-    - The client sessions, longest connected first. Keys are those of C(matched) in
-      M(sre.remediation.pg_terminate_backend) without C(signal), C(result) and C(reason).
+  description: The client sessions, longest connected first.
   returned: success
   type: list
   elements: dict
+  contains:
+    id:
+      description: Process id and start, V(PID@BACKEND_START).
+      type: str
+    pid:
+      description: Process id.
+      type: int
+    database:
+      description: Database it is connected to.
+      type: str
+    user:
+      description: Name it is logged in with.
+      type: str
+    application:
+      description: Application name.
+      type: str
+    client:
+      description: Address it comes from, or V(local).
+      type: str
+    state:
+      description: Its state.
+      type: str
+    age:
+      description: Seconds by the clock V(auto).
+      type: float
+    wait_event_type:
+      description: Kind of thing it waits for.
+      type: str
+    wait_event:
+      description: What it waits for.
+      type: str
+    query:
+      description: Its last statement, without literals.
+      type: str
+    backend_start:
+      description: Start of the session (ISO 8601).
+      type: str
+    backend_type:
+      description: Kind of process.
+      type: str
+    transaction_age:
+      description: Seconds since its transaction started.
+      type: float
+    query_age:
+      description: Seconds since its last statement started.
+      type: float
+    backend_age:
+      description: Seconds since the session started.
+      type: float
+    blocked_by:
+      description: Process ids it waits for.
+      type: list
+      elements: int
+    xmin_age:
+      description: Transactions since the oldest snapshot it holds.
+      type: int
+    leader_pid:
+      description: Process id of its parallel group's leader.
+      type: int
+    query_id:
+      description: Id of the query, on PostgreSQL 14 and later when the server computes it.
+      type: int
 sessions_left_out:
   description: Number of sessions beyond O(max_sessions).
   returned: success
   type: int
 long_queries:
-  description: Sessions whose statement has been running for longer than O(long_query), longest first.
+  description: Sessions whose statement has been running for longer than O(long_query), longest first. Keys as in RV(sessions).
   returned: success
   type: list
   elements: dict
 idle_in_transaction:
-  description: Sessions that do nothing in a transaction open for longer than O(long_idle_in_transaction), longest first.
+  description:
+    - Sessions that do nothing in a transaction open for longer than O(long_idle_in_transaction), longest first. Keys as in
+      RV(sessions).
   returned: success
   type: list
   elements: dict

@@ -204,12 +204,6 @@ matched:
     pid:
       description: Process id.
       type: int
-    backend_start:
-      description: Start of the session (ISO 8601).
-      type: str
-    backend_type:
-      description: Kind of process.
-      type: str
     database:
       description: Database it is connected to.
       type: str
@@ -228,34 +222,12 @@ matched:
     age:
       description: Seconds by the clock V(auto).
       type: float
-    transaction_age:
-      description: Seconds since its transaction started.
-      type: float
-    query_age:
-      description: Seconds since its last statement started.
-      type: float
-    backend_age:
-      description: Seconds since the session started.
-      type: float
     wait_event_type:
       description: Kind of thing it waits for.
       type: str
     wait_event:
       description: What it waits for.
       type: str
-    blocked_by:
-      description: Process ids it waits for. Only with O(root_blockers).
-      type: list
-      elements: int
-    xmin_age:
-      description: Transactions since the oldest snapshot it holds.
-      type: int
-    leader_pid:
-      description: Process id of its parallel group's leader.
-      type: int
-    query_id:
-      description: Id of the query, on PostgreSQL 14 and later when the server computes it.
-      type: int
     query:
       description: Its last statement, without literals.
       type: str

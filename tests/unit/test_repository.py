@@ -196,12 +196,18 @@ def test_every_rung_of_a_ladder_exists_and_says_what_it_may_do() -> None:
     assert not problems
 
 
-def test_action_groups_are_the_modules_of_their_service() -> None:
-    modules = {path.stem for path in (ROOT / "plugins/modules").glob("*.py")}
+def test_action_groups_are_the_modules_that_say_so() -> None:
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "plugins/modules").glob("*.py")}
     groups = load(ROOT / "meta/runtime.yml")["action_groups"]
-    assert modules and groups
+    assert texts and groups
     for group, members in groups.items():
-        assert set(members) == {name for name in modules if name.startswith(f"{group}_")}, f"action group {group}"
+        said = {name for name, text in texts.items() if f"sre.remediation._attributes.actiongroup_{group}\n" in text}
+        assert set(members) == said, f"action group {group}"
+        assert f"ACTIONGROUP_{group.upper()} =" in (ROOT / "plugins/doc_fragments/_attributes.py").read_text()
+    prefixes = {"docker_": "docker", "pg_": "postgres"}
+    for name in texts:
+        wanted = {group for prefix, group in prefixes.items() if name.startswith(prefix)}
+        assert all(name in groups[group] for group in wanted), f"{name} is in no action group"
 
 
 def test_requirements_are_the_dependencies_of_galaxy_yml() -> None:

@@ -94,30 +94,36 @@ def activity_sql(version: int) -> str:
     )
 
 
-def shown(session: Session, query_length: int) -> dict[str, t.Any]:
-    """A session as results show it: no literal, no secret, nothing empty left out."""
-    seconds = age_of(session, "auto")
+def brief(session: Session, query_length: int) -> dict[str, t.Any]:
+    """What tells one session from the others: no literal, no secret."""
     return {
         "id": session.id,
         "pid": session.pid,
-        "backend_start": session.backend_start,
-        "backend_type": session.backend_type,
         "database": session.database,
         "user": session.user,
         "application": session.application,
         "client": session.client,
         "state": session.state,
-        "age": _rounded(seconds),
+        "age": _rounded(age_of(session, "auto")),
+        "wait_event_type": session.wait_event_type,
+        "wait_event": session.wait_event,
+        "query": HIDDEN_QUERY if session.hidden else masked(session.query, query_length),
+    }
+
+
+def shown(session: Session, query_length: int) -> dict[str, t.Any]:
+    """All that is worth knowing of a session."""
+    return {
+        **brief(session, query_length),
+        "backend_start": session.backend_start,
+        "backend_type": session.backend_type,
         "transaction_age": _rounded(session.xact_age),
         "query_age": _rounded(session.query_age),
         "backend_age": _rounded(session.backend_age),
-        "wait_event_type": session.wait_event_type,
-        "wait_event": session.wait_event,
         "blocked_by": list(session.blocked_by),
         "xmin_age": session.xmin_age,
         "leader_pid": session.leader_pid,
         "query_id": session.query_id,
-        "query": HIDDEN_QUERY if session.hidden else masked(session.query, query_length),
     }
 
 

@@ -13,6 +13,7 @@ Note that this module util is **PRIVATE** to the collection. It can have breakin
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ansible_collections.sre.remediation.plugins.module_utils._redact import redact
 
@@ -34,6 +35,7 @@ _END_OF_LITERAL = re.compile(r"(?:[^']|'')*'(?!')", re.DOTALL)
 _END_OF_ESCAPED = re.compile(r"(?:[^'\\]|''|\\.)*'(?!')", re.DOTALL)
 
 
+@lru_cache(maxsize=256)
 def masked(query: str, length: int) -> str:
     """Return the query without literals, comments, secrets and needless white space, at most ``length`` characters."""
     text = redact(" ".join(_without_literals(query).split()))

@@ -241,7 +241,8 @@ def choose(
     return choice
 
 
-def like(name: str, patterns: t.Iterable[str]) -> bool:
+@lru_cache(maxsize=4096)
+def like(name: str, patterns: tuple[str, ...]) -> bool:
     """Does one of the shell patterns match the whole name, upper and lower case told apart?"""
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
@@ -271,5 +272,10 @@ def _waits(session: Session, wanted: t.Iterable[str]) -> bool:
     )
 
 
-def _is_one_of(session: Session, wanted: t.Iterable[str]) -> bool:
-    return any(entry in (str(session.pid), session.id) for entry in wanted)
+def _is_one_of(session: Session, wanted: tuple[str, ...]) -> bool:
+    return not _as_set(wanted).isdisjoint((str(session.pid), session.id))
+
+
+@lru_cache(maxsize=8)
+def _as_set(wanted: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(wanted)

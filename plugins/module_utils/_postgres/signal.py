@@ -111,8 +111,12 @@ class Ending:
         """
         self.fates = {victim.pid: Fate() for victim in victims}
         action = self.order.action
-        to_cancel = [victim for victim in victims if action != "terminate" and victim.state in RUNNING]
-        to_terminate = [victim for victim in victims if action != "cancel" and victim not in to_cancel]
+        to_cancel, to_terminate = [], []
+        for victim in victims:
+            if action != "terminate" and victim.state in RUNNING:
+                to_cancel.append(victim)
+            elif action != "cancel":
+                to_terminate.append(victim)
         ended = self._signal("terminate", to_terminate, self.order.by_activity)
         cancelled = self._signal("cancel", to_cancel, by_activity=True)
         deaf = self._wait(cancelled, self.order.grace, "cancelled")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
-from ansible_collections.sre.remediation.plugins.module_utils._postgres.activity import shown
+from ansible_collections.sre.remediation.plugins.module_utils._postgres.activity import brief
 from ansible_collections.sre.remediation.plugins.module_utils._postgres.blocking import PREPARED
 from ansible_collections.sre.remediation.plugins.module_utils._postgres.connection import Connection
 from ansible_collections.sre.remediation.plugins.module_utils._postgres.selector import (
@@ -113,9 +113,9 @@ class Terminator:
         for victim in self._choice.victims:
             fate = fates.get(victim.pid, PLANNED)
             fields = {"signal": fate.signal, "result": fate.result, "reason": fate.reason or None}
-            matched.append({**shown(victim, length), **fields})
+            matched.append({**brief(victim, length), **fields})
         for session, code, reason in self._choice.spared:
-            matched.append({**shown(session, length), "signal": None, "result": code, "reason": reason})
+            matched.append({**brief(session, length), "signal": None, "result": code, "reason": reason})
         return matched
 
     def _result(self, fates: t.Mapping[int, Fate], sessions: t.Sequence[Session], changed: bool) -> dict[str, t.Any]:

@@ -14,11 +14,8 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def main() -> None:
-    # The collection of this checkout, and beside it those of the `ansible` package, without Ansible's own loader:
-    # a module on a host has none either.
-    import ansible_collections
-
-    ansible_collections.__path__.insert(0, str(ROOT / "collections" / "ansible_collections"))
+    # Beside the collections of the `ansible` package, and without Ansible's own loader, as on any host.
+    sys.path.insert(0, str(ROOT / "collections"))
     from ansible.module_utils import basic
 
     basic._ANSIBLE_ARGS = sys.stdin.buffer.read()

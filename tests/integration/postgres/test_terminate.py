@@ -277,3 +277,37 @@ def test_a_refusal_in_the_middle_does_not_lose_count(world, monkeypatch):
         assert [alive(one) for one in made] == [False, True, False]
     finally:
         world.sql("DROP ROLE operator")
+
+
+def test_under_load_only_what_is_described_ends(world):
+    """pgbench goes on with all its clients while idle transactions beside it are ended."""
+    bench = ["-U", "app", "shop"]
+    world.program("pgbench", "-i", "-q", *bench).wait(60)
+    running = world.program("pgbench", "-c", "4", "-T", "60", "-R", "200", *bench)
+    world.until(lambda: world.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench'") == [(4,)])
+    clients = {pid for (pid,) in world.sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'pgbench'")}
+    forgotten = [in_transaction(world, "SELECT 1 FROM pgbench_branches", application_name="web") for _one in range(3)]
+    time.sleep(0.6)
+    for _round in range(3):
+        planned = world.plan(users=["app"], states=["idle in transaction"], min_age=0.5)
+        assert pids(planned["victims"]) == {made.get_backend_pid() for made in forgotten}
+    done = world.end(users=["app"], states=["idle in transaction"], min_age=0.5)
+    assert pids(done["gone"]) == {made.get_backend_pid() for made in forgotten}
+    assert running.poll() is None
+    left = {pid for (pid,) in world.sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'pgbench'")}
+    assert left == clients
+    found = world.look()
+    assert next(one["count"] for one in found["connections"]["by_application"] if one["name"] == "pgbench") == 4
+    assert all("'" not in one["query"] for one in found["sessions"])
+
+
+def test_it_makes_one_connection_whatever_it_does(world):
+    world.in_background(
+        "DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$"
+    )
+    world.connect()
+    before = len(world.server.log.read_text())
+    assert len(world.end(users=["app"], grace=0.2)["gone"]) == 2
+    text = world.server.log.read_text()[before:]
+    assert text.count("connection authorized") == 1
+    assert "user=admin database=postgres application_name=sre.remediation" in text
