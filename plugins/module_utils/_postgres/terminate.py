@@ -23,7 +23,7 @@ from ansible_collections.sre.remediation.plugins.module_utils._postgres.selector
     roots,
 )
 from ansible_collections.sre.remediation.plugins.module_utils._postgres.session import Session, from_row, look_sql
-from ansible_collections.sre.remediation.plugins.module_utils._postgres.signal import Ending, Fate, Order
+from ansible_collections.sre.remediation.plugins.module_utils._postgres.signals import Ending, Fate, Order
 
 PLANNED = Fate(None, "planned", "")
 

@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
-from ansible_collections.sre.remediation.plugins.module_utils._postgres import connection, signal
+from ansible_collections.sre.remediation.plugins.module_utils._postgres import connection, signals
 from ansible_collections.sre.remediation.plugins.modules import pg_terminate_backend
 
 
@@ -211,12 +211,12 @@ def test_a_process_id_used_again_is_not_hit(world):
     for name in ("terminate", "cancel"):
         with connection.connected(params) as opened:
             identity = {"pids": [other.get_backend_pid()], "starts": [older.partition("@")[2]], "changes": [None]}
-            assert opened.rows(signal.signal_sql(name), identity) == [(other.get_backend_pid(), "vanished")]
-            assert opened.rows(signal.STILL_SQL, identity) == []
+            assert opened.rows(signals.signal_sql(name), identity) == [(other.get_backend_pid(), "vanished")]
+            assert opened.rows(signals.STILL_SQL, identity) == []
     assert alive(other)
     with connection.connected(params) as opened:
         identity["starts"] = [victim.partition("@")[2]]
-        assert opened.rows(signal.signal_sql("terminate"), identity) == [(other.get_backend_pid(), "signalled")]
+        assert opened.rows(signals.signal_sql("terminate"), identity) == [(other.get_backend_pid(), "signalled")]
     world.until(lambda: not alive(other))
 
 

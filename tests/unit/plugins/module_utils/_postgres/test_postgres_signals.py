@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
-from ansible_collections.sre.remediation.plugins.module_utils._postgres import signal
+from ansible_collections.sre.remediation.plugins.module_utils._postgres import signals
 from ansible_collections.sre.remediation.plugins.module_utils._postgres.session import Session
-from ansible_collections.sre.remediation.plugins.module_utils._postgres.signal import Ending, Fate, Order
+from ansible_collections.sre.remediation.plugins.module_utils._postgres.signals import Ending, Fate, Order
 
 
 def victim(pid, state="active", backend_type="client backend"):
@@ -27,7 +27,7 @@ class Server:
 
     def rows(self, sql, arguments=None):
         pids, changes = arguments["pids"], dict(zip(arguments["pids"], arguments["changes"]))
-        if sql == signal.STILL_SQL:
+        if sql == signals.STILL_SQL:
             return [
                 (pid, changes[pid] is not None and pid in self.moved, "Lock:x") for pid in pids if pid in self.there
             ]
