@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import multiprocessing
 import os
 import time
 from pathlib import Path
@@ -63,14 +64,26 @@ class PipelineAction(ActionBase):
         """The run this step belongs to: the ansible-playbook process, which is the parent of every worker."""
         from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import Holder
 
-        return Holder.current(os.getppid(), run=getpass.getuser())
+        return Holder.current(run_pid(), run=getpass.getuser())
+
+
+def run_pid() -> int:
+    """Process id of the ansible-playbook this step belongs to.
+
+    Raises RemediationError (``orphaned``) when it is gone: a step that outlives its killed run must not take a lease.
+    """
+    parent = multiprocessing.parent_process()
+    pid = parent.pid if parent else os.getppid()
+    if os.getppid() != pid:
+        raise RemediationError("the run this step belongs to was killed; nothing more is done", code="orphaned")
+    return pid
 
 
 def run_started() -> float:
     """Epoch seconds at which ansible-playbook was started; where the machine has no /proc, now."""
     try:
         uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
-        stat = Path(f"/proc/{os.getppid()}/stat").read_text(encoding="utf-8")
+        stat = Path(f"/proc/{run_pid()}/stat").read_text(encoding="utf-8")
     except OSError:
         return time.time()
     ticks = int(stat.rpartition(")")[2].split()[19])

@@ -99,7 +99,7 @@ def guard_seconds(directory: Path) -> float:
 
     # Each decision is another run's; the ones before must not count as its cooldown, so the ledger is filled anew each time.
     taken = []
-    for _ in range(ROUNDS):
+    for _round in range(ROUNDS):
         taken.append(seconds(decide))
         fill(location)
     return statistics.median(taken)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
-import time
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,21 +21,20 @@ def test_the_next_run_goes_on_where_a_killed_one_stopped(clean_lab, workplace, n
     fault = ("api-stopped", "api-hung")[number % 2]
     point = random.Random(number).uniform(0.08, 1.0) * HEALING_SECONDS
     world.break_it(fault)
-    moment = time.time()
-    killed = workplace.start("-e", "target=api", output=workplace.directory / "killed.txt")
-    try:
-        killed.wait(timeout=point)
-    except Exception:  # noqa: BLE001 - whatever the run was doing, it ends here
+    with world.Watch() as watch:
+        killed = workplace.start("-e", "target=api", output=workplace.directory / "killed.txt")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            killed.wait(timeout=point)
         killed.kill()
         killed.wait(timeout=10)
-    run = workplace.run(target="api")
+        run = workplace.run(target="api")
+        starts = [change for change in watch.changes() if change.startswith("container start ")]
     story = (
         f"killed after {point:.2f} s\n{(workplace.directory / 'killed.txt').read_text()[-1500:]}\n{run.output[-4000:]}"
     )
     assert run.result["verdict"] in ("recovered", "no_action_needed"), story
     assert run.rc == 0
     assert world.answers()
-    starts = [change for change in world.changes_since(moment) if change.startswith("container start ")]
     assert len(starts) == 1, f"{starts}\n{story}"
     with workplace.open_ledger() as ledger:
         assert ledger.leases() == [], story
@@ -44,10 +44,11 @@ def test_the_next_run_goes_on_where_a_killed_one_stopped(clean_lab, workplace, n
 
 def test_of_two_runs_at_once_exactly_one_acts(clean_lab, workplace) -> None:
     world.break_it("api-hung")
-    moment = time.time()
     outputs = [workplace.directory / f"run-{number}.txt" for number in (1, 2)]
-    runs = [workplace.start("-e", "target=api", output=output) for output in outputs]
-    codes = sorted(run.wait(timeout=120) for run in runs)
+    with world.Watch() as watch:
+        runs = [workplace.start("-e", "target=api", output=output) for output in outputs]
+        codes = sorted(run.wait(timeout=120) for run in runs)
+        starts = [change for change in watch.changes() if change.startswith("container start ")]
     results = [json.loads(Path(f"{output}.json").read_text())[0] for output in outputs]
     by_verdict = {result["verdict"]: result for result in results}
     assert codes == [0, 2], [output.read_text()[-2000:] for output in outputs]
@@ -55,5 +56,4 @@ def test_of_two_runs_at_once_exactly_one_acts(clean_lab, workplace) -> None:
     loser = by_verdict["refused"]
     assert loser["code"] == "busy"
     assert f"pid {runs[results.index(by_verdict['recovered'])].pid}" in loser["summary"]
-    starts = [change for change in world.changes_since(moment) if change.startswith("container start ")]
     assert len(starts) == 1

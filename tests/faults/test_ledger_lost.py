@@ -37,9 +37,9 @@ def test_a_damaged_ledger_stops_everything(clean_lab, workplace, damage, code) -
 
 @contextmanager
 def small_disk(directory: Path) -> Iterator[Path]:
-    """A file system of 256 KiB of its own (needs root, as the lab's own engine does)."""
+    """A file system of 2 MiB of its own (needs root, as the lab's own engine does)."""
     directory.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(directory)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(directory)], check=True)
     try:
         yield directory
     finally:

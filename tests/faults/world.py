@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 import time
 import urllib.request
 from dataclasses import dataclass
@@ -65,17 +66,29 @@ def changed(before: dict[str, Container], after: dict[str, Container]) -> set[st
     return {name.removeprefix(f"{PROJECT}-").removesuffix("-1") for name in names}
 
 
-def changes_since(moment: float) -> list[str]:
-    """The engine's own list of changes to the lab's containers since then."""
-    events = docker(
-        "events", "--since", f"{moment:.3f}", "--until", f"{time.time():.3f}", "--filter", OWN, "--format", "{{json .}}"
-    )
-    seen = [json.loads(line) for line in events.splitlines()]
-    return [
-        f"{item['Type']} {item['Action']} {item['Actor']['Attributes'].get('name')}"
-        for item in seen
-        if item["Action"] in CHANGING
-    ]
+class Watch:
+    """Listens to the engine's events of the lab's containers (asked afterwards, it remembers only the newest 256 of all)."""
+
+    def __enter__(self) -> Watch:
+        self._file = tempfile.TemporaryFile()
+        filters = [item for action in sorted(CHANGING) for item in ("--filter", f"event={action}")]
+        now = f"{time.time():.6f}"
+        command = ["docker", "events", "--since", now, "--filter", OWN, *filters, "--format", "{{json .}}"]
+        self._process = subprocess.Popen(command, stdout=self._file)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+        self._file.close()
+
+    def changes(self) -> list[str]:
+        """What changed so far."""
+        time.sleep(0.5)  # The engine tells an event a moment after the change.
+        assert self._process.poll() is None, "docker events ended"
+        self._file.seek(0)
+        seen = [json.loads(line) for line in self._file.read().decode().splitlines()]
+        return [f"{item['Type']} {item['Action']} {item['Actor']['Attributes'].get('name')}" for item in seen]
 
 
 def lab(*command: str, **environment: str) -> str:

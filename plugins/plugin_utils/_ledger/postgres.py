@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The ledger in PostgreSQL: shared by an AWX cluster, Event-Driven Ansible and people's laptops. PRIVATE.
 
-The tables lie in the connection's current schema; give the ledger a database of its own, or a schema by
-``postgresql://user@host/db?options=-csearch_path%3Dsre_remediation``. Writers take one advisory lock per schema, so
+The tables lie in the schema ``sre_remediation`` of the database, or in another one that the DSN names by
+``postgresql://user@host/db?options=-csearch_path%3Dother``. Writers take one advisory lock per schema, so
 that a write transaction has the ledger to itself, as with SQLite. Every limit is set per transaction (SET LOCAL), which
 works behind a transaction pooler too.
 """
@@ -22,6 +22,9 @@ from .model import LedgerError
 from .store import Store, Transaction
 
 TRANSACTION_STATUS_IDLE = 0  # psycopg2.extensions.TRANSACTION_STATUS_IDLE, without importing it here
+OWN_SCHEMA = "sre_remediation"
+"""Where the tables are, unless the DSN names a search_path."""
+
 CONNECT_SECONDS = 5
 LOCK_SECONDS = 5
 STATEMENT_SECONDS = 10
@@ -29,13 +32,13 @@ CLOCK_SKEW_SECONDS = 30.0
 """A clock that is further off the server's would misjudge a lease of 120 s."""
 
 BEGIN_WRITE = (
-    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; %s"
     f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'; SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'; "
     "SET LOCAL idle_in_transaction_session_timeout = '30s'; "
     "SELECT pg_advisory_xact_lock(hashtext('sre.remediation ledger'), hashtext(current_schema()::text))"
 )
 BEGIN_READ = (
-    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; %s"
     f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'; SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'"
 )
 
@@ -70,6 +73,9 @@ class PostgresStore(Store):
                 dsn, connect_timeout=CONNECT_SECONDS, application_name="sre.remediation"
             )
             self._connection.autocommit = True
+            self._search_path = ""
+            if "search_path" not in dsn:
+                self._use_own_schema()
         except psycopg2.Error as error:
             raise self._translate(error) from error
         try:
@@ -79,6 +85,14 @@ class PostgresStore(Store):
         except BaseException:
             self.close()
             raise
+
+    def _use_own_schema(self) -> None:
+        """Keep apart from whatever else lives in the database: "incidents" and "schema_version" are common names."""
+        with self._connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %s", (OWN_SCHEMA,))
+            if cursor.fetchone() is None:
+                cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {OWN_SCHEMA}")
+        self._search_path = f"SET LOCAL search_path TO {OWN_SCHEMA}; "
 
     def _check_clock(self, clock: Callable[[], float]) -> None:
         with self.transaction() as tx:
@@ -92,7 +106,7 @@ class PostgresStore(Store):
             )
 
     def _begin(self, cursor: Any, write: bool) -> None:
-        cursor.execute(BEGIN_WRITE if write else BEGIN_READ)
+        cursor.execute((BEGIN_WRITE if write else BEGIN_READ) % self._search_path)
 
     def _in_transaction(self) -> bool:
         return self._connection.info.transaction_status != TRANSACTION_STATUS_IDLE
