@@ -51,3 +51,14 @@ attributes:
     membership:
       - sre.remediation.docker
 """
+
+    # The action group of the modules for PostgreSQL.
+    ACTIONGROUP_POSTGRES = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/sre.remediation.postgres) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - sre.remediation.postgres
+"""

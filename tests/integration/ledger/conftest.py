@@ -9,15 +9,11 @@ schema of its own. Tests marked `needs_root` mount a small file system or a read
 from __future__ import annotations
 
 import os
-import shutil
-import socket
-import subprocess
-import tempfile
 import uuid
-from pathlib import Path
 
 import psycopg2
 import pytest
+from postgres_server import running as postgres_server_running
 
 from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import AdmissionRequest, Holder, open_ledger
 
@@ -54,36 +50,13 @@ def clock():
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory):
+def postgres_server():
     dsn = os.environ.get("SRE_TEST_POSTGRES_DSN")
     if dsn:
         yield dsn
         return
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    initdb = str(found[-1]) if found else shutil.which("initdb")
-    if not initdb:
-        pytest.fail(
-            "no PostgreSQL to test against: install one (Debian: apt-get install postgresql) or set "
-            "SRE_TEST_POSTGRES_DSN=postgresql://user:password@host:port/db"
-        )
-    base = Path(tempfile.mkdtemp(prefix="sre-pg-"))
-    account = {}
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root.
-        account = {"user": "postgres"}
-        shutil.chown(base, "postgres")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    control = [str(Path(initdb).with_name("pg_ctl")), "-D", str(base / "data"), "-w", "-s"]
-    run = {"cwd": base, "stdout": subprocess.DEVNULL, **account}
-    subprocess.run([initdb, "-D", str(base / "data"), "-U", "ledger", "-A", "trust", "-N"], check=True, **run)
-    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={base} -c fsync=off"
-    subprocess.run([*control, "-l", str(base / "log"), "-o", options, "start"], check=True, **run)
-    try:
-        yield f"postgresql://ledger:canary-pg-pass@127.0.0.1:{port}/postgres"
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=True, **run)
-        shutil.rmtree(base)
+    with postgres_server_running("ledger") as server:
+        yield server.dsn
 
 
 @pytest.fixture
