@@ -20,6 +20,7 @@ from dataclasses import replace
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 from ansible_collections.sre.remediation.plugins.module_utils._flags.decide import decide
 from ansible_collections.sre.remediation.plugins.module_utils._flags.model import Change, Layout, Request, Row, plain
+from ansible_collections.sre.remediation.plugins.module_utils._postgres.connection import Connection
 
 try:
     import psycopg2
@@ -30,32 +31,33 @@ except ImportError:
 #: How many flags an error message names.
 NAMED = 20
 
-#: By SQLSTATE: the code of this collection, and whether the server's words are all there is to say.
-STATES = {
-    "42501": "no_permission",
-    "55P03": "locked",
+#: By SQLSTATE, the code of this collection; anything else is ``sql_error``.
+CODES = {
+    "42501": "not_permitted",
+    "55P03": "timeout",
     "57014": "timeout",
     "40P01": "deadlock",
+    "25006": "read_only",
     "40001": "changed_since",
     "23505": "changed_since",
     "23502": "value_missing",
     "22P02": "bad_argument",
     "22003": "bad_argument",
-    "23514": "bad_argument",
     "23503": "bad_argument",
-    "25006": "read_only",
+    "23514": "bad_argument",
 }
 
 
-def apply(connection: t.Any, layout: Layout, requests: t.Sequence[Request], check_mode: bool = False) -> list[Change]:
+def apply(
+    connection: Connection, layout: Layout, requests: t.Sequence[Request], check_mode: bool = False
+) -> list[Change]:
     """Make what is asked true, all of it or nothing, and say what was done; in check mode only read.
 
-    :param connection: (psycopg2 connection) not in a transaction; it is left so.
-    :raises RemediationError: as ``decide``; ``table_missing``, ``column_missing``, ``bad_column``, ``ambiguous_key``;
-        for what the server refuses the code in ``STATES``, else ``database_error``.
+    :raises RemediationError: as ``decide``; ``table_missing``, ``column_missing``, ``bad_column``, ``ambiguous_key``,
+        ``not_written``; for what the server refuses the code in ``CODES``, ``lost`` or ``sql_error``.
     """
     try:
-        with connection, connection.cursor() as cursor:
+        with connection.transaction() as cursor:
             if check_mode:
                 cursor.execute("SET TRANSACTION READ ONLY")
             store = _Store(cursor, layout)
@@ -69,12 +71,19 @@ def apply(connection: t.Any, layout: Layout, requests: t.Sequence[Request], chec
 
 def translated(error: t.Any) -> RemediationError:
     """A server's error as one of this collection's, with the server's own words."""
-    words = " ".join(str(error).split()) or error.__class__.__name__
-    code = STATES.get(error.pgcode or "", "database_error")
+    said = " ".join(str(error).split()) or error.__class__.__name__
+    state = error.pgcode or ""
+    code = CODES.get(state, "lost" if not state or state.startswith("57P") else "sql_error")
     if code == "value_missing":
-        column = getattr(error.diag, "column_name", None)
-        words = f"the table needs a value for the column {column}, which this module does not know: {words}"
-    return RemediationError(words, code=code)
+        column = error.diag.column_name
+        return RemediationError(
+            f"the table needs a value for the column {column}, which is none of those this module sets: {said}. "
+            "Let the application create this flag, or give the column a default",
+            code=code,
+        )
+    if code == "timeout":
+        said = f"another session holds the row of the flag, or the server is slow (statement_timeout): {said}"
+    return RemediationError(f"PostgreSQL refused a statement: {said}", code=code)
 
 
 class _Store:
@@ -103,9 +112,10 @@ class _Store:
     def _column_types(self, table: t.Any, name: str, columns: t.Sequence[str]) -> dict[str, str]:
         """Types of the columns by name, as the server writes them; what is missing is named."""
         shown = table.as_string(self.cursor)
-        self.cursor.execute("SELECT to_regclass(%s)", (shown,))
-        if self.cursor.fetchone()[0] is None:
-            raise RemediationError(f"there is no table {shown} in this database", code="table_missing")
+        self.cursor.execute("SELECT to_regclass(%s), current_database()", (shown,))
+        found, database = self.cursor.fetchone()
+        if found is None:
+            raise RemediationError(f"there is no table {shown} in the database {database}", code="table_missing")
         self.cursor.execute(
             "SELECT attname, format_type(atttypid, NULL) FROM pg_catalog.pg_attribute"
             " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
