@@ -92,7 +92,7 @@ class _Store:
     def __init__(self, cursor: t.Any, layout: Layout) -> None:
         self.cursor, self.layout = cursor, layout
         self.table = _table(layout.schema, layout.table)
-        self.key = sql.Identifier(layout.key)
+        self.key = _name(layout.key)
         types = self._column_types(self.table, layout.table, layout.columns())
         if types[layout.enabled] != "boolean":
             raise _bad_column(layout.table, layout.enabled, types[layout.enabled], "boolean")
@@ -111,7 +111,7 @@ class _Store:
 
     def _column_types(self, table: t.Any, name: str, columns: t.Sequence[str]) -> dict[str, str]:
         """Types of the columns by name, as the server writes them; what is missing is named."""
-        shown = table.as_string(self.cursor)
+        shown = _shown(table, self.cursor)
         self.cursor.execute("SELECT to_regclass(%s), current_database()", (shown,))
         found, database = self.cursor.fetchone()
         if found is None:
@@ -130,8 +130,8 @@ class _Store:
 
     def known_keys(self) -> list[str]:
         """Some keys that exist, for a message."""
-        query = sql.SQL("SELECT {key}::text FROM {table} ORDER BY 1 LIMIT {limit}")
-        self.cursor.execute(query.format(key=self.key, table=self.table, limit=sql.Literal(NAMED)))
+        query = sql.SQL("SELECT {key}::text FROM {table} ORDER BY 1 LIMIT %s")
+        self.cursor.execute(query.format(key=self.key, table=self.table), (NAMED,))
         return [row[0] for row in self.cursor.fetchall()]
 
     def read(self, keys: t.Sequence[str], lock: bool) -> dict[str, Row | None]:
@@ -150,17 +150,17 @@ class _Store:
     def _lock_name(self, key: str) -> None:
         """Hold the name of a flag until the end of the transaction, so that nobody else of us creates it meanwhile."""
         self.cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtext(%s), hashtext(%s))", (self.table.as_string(self.cursor), key)
+            "SELECT pg_advisory_xact_lock(hashtext(%s), hashtext(%s))", (_shown(self.table, self.cursor), key)
         )
 
     def _select(self, keys: t.Sequence[str], lock: bool) -> list[tuple[t.Any, ...]]:
         layout = self.layout
         columns = [
             self.key + sql.SQL("::text"),
-            sql.Identifier(layout.enabled),
-            sql.Identifier(layout.rollout_percentage) if layout.rollout_percentage else sql.SQL("NULL"),
-            sql.Identifier(layout.allowlist) + sql.SQL("::text[]") if layout.allowlist else sql.SQL("NULL"),
-            _iso(sql.Identifier(layout.updated_at)) if layout.updated_at else sql.SQL("NULL"),
+            _name(layout.enabled),
+            _name(layout.rollout_percentage) if layout.rollout_percentage else sql.SQL("NULL"),
+            _name(layout.allowlist) + sql.SQL("::text[]") if layout.allowlist else sql.SQL("NULL"),
+            _iso(_name(layout.updated_at)) if layout.updated_at else sql.SQL("NULL"),
         ]
         query = sql.SQL("SELECT {columns} FROM {table} WHERE {key}::text = ANY(%s) ORDER BY {key}").format(
             columns=sql.SQL(", ").join(columns), table=self.table, key=self.key
@@ -188,8 +188,8 @@ class _Store:
     def _member_names(self) -> dict[str, t.Any]:
         return {
             "members": self.members,
-            "key": sql.Identifier(self.layout.members_key),
-            "member": sql.Identifier(self.layout.members_member),
+            "key": _name(self.layout.members_key),
+            "member": _name(self.layout.members_member),
             "type": sql.SQL(self.member_type),
         }
 
@@ -220,19 +220,19 @@ class _Store:
             values.append((layout.updated_at, sql.SQL("clock_timestamp()"), None))
         parameters = [value for _name, place, value in values if not _is_clock(place)]
         if change.action == "create":
-            names = [self.key, *(sql.Identifier(name) for name, _place, _value in values)]
+            names = [self.key, *(_name(name) for name, _place, _value in values)]
             places = [sql.Placeholder(), *(place for _name, place, _value in values)]
             query = sql.SQL("INSERT INTO {table} ({names}) VALUES ({places})").format(
                 table=self.table, names=sql.SQL(", ").join(names), places=sql.SQL(", ").join(places)
             )
             parameters = [change.key, *parameters]
         else:
-            pairs = [sql.Identifier(name) + sql.SQL(" = ") + place for name, place, _value in values]
+            pairs = [_name(name) + sql.SQL(" = ") + place for name, place, _value in values]
             query = sql.SQL("UPDATE {table} SET {pairs} WHERE {key}::text = %s").format(
                 table=self.table, pairs=sql.SQL(", ").join(pairs), key=self.key
             )
             parameters = [*parameters, change.key]
-        returned = _iso(sql.Identifier(layout.updated_at)) if layout.updated_at else sql.SQL("NULL")
+        returned = _iso(_name(layout.updated_at)) if layout.updated_at else sql.SQL("NULL")
         self.cursor.execute(query + sql.SQL(" RETURNING ") + returned, parameters)
         written = self.cursor.fetchall()
         if len(written) != 1:
@@ -256,8 +256,18 @@ class _Store:
             self.cursor.execute(query.format(**self._member_names()), (change.key, sorted(after - before)))
 
 
+def _name(*names: str) -> t.Any:
+    """A quoted name for a statement with parameters, in which psycopg2 takes a percent sign for one of its own."""
+    return sql.Identifier(*(name.replace("%", "%%") for name in names))
+
+
+def _shown(name: t.Any, cursor: t.Any) -> str:
+    """A quoted name as text, for messages and parameters."""
+    return name.as_string(cursor).replace("%%", "%")
+
+
 def _table(schema: str | None, name: str) -> t.Any:
-    return sql.Identifier(schema, name) if schema else sql.Identifier(name)
+    return _name(schema, name) if schema else _name(name)
 
 
 def _iso(column: t.Any) -> t.Any:
