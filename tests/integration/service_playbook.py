@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,11 @@ class Outcome:
     rc: int
     results: list[dict[str, Any]]
     output: str
+
+    @property
+    def said(self) -> str:
+        """The output without line ends and quotes, as its callback folds long messages."""
+        return " ".join(self.output.replace("\\", "").replace('"', "").replace("'", "").split())
 
     @property
     def result(self) -> dict[str, Any]:
