@@ -171,7 +171,9 @@ def make_request(entry: t.Mapping[str, t.Any], layout: Layout) -> Request:
         raise RemediationError(message, code="bad_argument")
     percentage = check_percentage(key, entry.get("rollout_percentage"))
     if percentage is not None and layout.rollout_percentage is None:
-        message = f"{key}: rollout_percentage is given, but columns.rollout_percentage says that there is no such column"
+        message = (
+            f"{key}: rollout_percentage is given, but columns.rollout_percentage says that there is no such column"
+        )
         raise RemediationError(message, code="bad_argument")
     return Request(
         key=key,

@@ -236,7 +236,9 @@ class _Store:
         self.cursor.execute(query + sql.SQL(" RETURNING ") + returned, parameters)
         written = self.cursor.fetchall()
         if len(written) != 1:
-            message = f"writing {change.key} touched {len(written)} rows instead of 1: a trigger or a policy is in the way"
+            message = (
+                f"writing {change.key} touched {len(written)} rows instead of 1: a trigger or a policy is in the way"
+            )
             raise RemediationError(message, code="not_written")
         return written[0][0]
 

@@ -6,6 +6,8 @@ count_rows() {
   "$@" --file=- < "$dump" | LC_ALL=C awk '
     copying && $0 == "\\." { print table "|" rows; copying = 0; next }
     copying { rows++; next }
-    /^COPY .* FROM stdin;$/ { table = $0; sub(/^COPY /, "", table); sub(/( \(.*\))? FROM stdin;$/, "", table); rows = 0; copying = 1 }
+    match($0, /^COPY ("([^"]|"")*"|[^" .]+)\.("([^"]|"")*"|[^" ]+) /) && / FROM stdin;$/ {
+      table = substr($0, 6, RLENGTH - 6); rows = 0; copying = 1
+    }
   ' | LC_ALL=C sort
 }

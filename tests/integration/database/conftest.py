@@ -52,9 +52,7 @@ class Shop:
         )
 
     def rows(self, query: str, name: str | None = None) -> list[tuple[Any, ...]]:
-        raw = psycopg2.connect(
-            host="127.0.0.1", port=self.server.port, user=self.server.user, dbname=name or self.name
-        )
+        raw = psycopg2.connect(host="127.0.0.1", port=self.server.port, user=self.server.user, dbname=name or self.name)
         try:
             raw.autocommit = True
             cursor = raw.cursor()

@@ -35,10 +35,12 @@ def test_the_password_is_in_no_argument_and_no_environment_and_gone_afterwards(s
         )
         spy.chmod(0o755)
     shop.workplace.variables["database_bin"] = str(programs)
+    shop.workplace.variables["service_postgres"]["login_password"] = rf"{PASSWORD}:\end"
     assert shop.backup().rc == 0
     told = seen.read_text()
-    assert f"passfile=*:*:*:*:{PASSWORD}" in told
-    assert PASSWORD not in told.replace(f"passfile=*:*:*:*:{PASSWORD}", "")
+    line = rf"passfile=*:*:*:*:{PASSWORD}\:\\end"
+    assert line in told.splitlines()
+    assert PASSWORD not in told.replace(line, "")
     (path,) = {line.removeprefix("path=") for line in told.splitlines() if line.startswith("path=")}
     assert not os.path.exists(path)
 

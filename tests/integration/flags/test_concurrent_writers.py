@@ -46,7 +46,9 @@ def seen(server) -> dict:
 
 @pytest.fixture
 def from_zero(database):
-    database.rows(f"UPDATE feature_flags SET rollout_percentage = 0 WHERE key = '{FLAG}'; DELETE FROM feature_flag_allowlist")
+    database.rows(
+        f"UPDATE feature_flags SET rollout_percentage = 0 WHERE key = '{FLAG}'; DELETE FROM feature_flag_allowlist"
+    )
     return database
 
 

@@ -51,9 +51,7 @@ def members(database) -> list[int]:
 def test_the_runbook_s_reset_dry_for_real_again_and_undone(flag, database) -> None:
     before = database.rows(f"SELECT *, xmin, xmax FROM feature_flags WHERE key = '{FLAG}'")
     dry = flag(check=True, key=FLAG, state="reset")
-    assert dry["changed"] and dry["actions"] == [
-        f"Would set {FLAG}: enabled false -> true, rollout_percentage 40 -> 0"
-    ]
+    assert dry["changed"] and dry["actions"] == [f"Would set {FLAG}: enabled false -> true, rollout_percentage 40 -> 0"]
     # Not even a row lock was taken: the row's header is what it was.
     assert database.rows(f"SELECT *, xmin, xmax FROM feature_flags WHERE key = '{FLAG}'") == before
 
@@ -137,7 +135,11 @@ def test_several_flags_change_together_or_not_at_all(flag, database) -> None:
         ({"table": "flags"}, "table_missing", 'no table "flags" in the database flags_'),
         ({"schema": "nowhere"}, "table_missing", '"nowhere"."feature_flags"'),
         ({"columns": {"enabled": "on"}}, "column_missing", "no column on; it has enabled, key"),
-        ({"columns": {"allowlist": "key"}}, "bad_column", "column key of table feature_flags is text, it must be an array"),
+        (
+            {"columns": {"allowlist": "key"}},
+            "bad_column",
+            "column key of table feature_flags is text, it must be an array",
+        ),
         ({"columns": {"enabled": "key"}}, "bad_column", "must be boolean"),
         ({"allowlist_table": {"name": "gone"}}, "table_missing", '"gone"'),
         ({"allowlist_table": {"name": "feature_flag_allowlist"}}, "column_missing", "no column flag_key, member"),

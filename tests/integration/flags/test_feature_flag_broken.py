@@ -29,7 +29,10 @@ BROKEN = {
     "percentage_drift": (f"UPDATE feature_flags SET rollout_percentage = 90 WHERE key = '{FLAG}'", "safe"),
     "allowlist_empty": ("DELETE FROM feature_flag_allowlist", "disruptive"),
     "allowlist_drift": (f"INSERT INTO feature_flag_allowlist VALUES ('{FLAG}', 666)", "safe"),
-    "flag_missing": (f"DELETE FROM feature_flag_allowlist; DELETE FROM feature_flags WHERE key = '{FLAG}'", "disruptive"),
+    "flag_missing": (
+        f"DELETE FROM feature_flag_allowlist; DELETE FROM feature_flags WHERE key = '{FLAG}'",
+        "disruptive",
+    ),
 }
 
 

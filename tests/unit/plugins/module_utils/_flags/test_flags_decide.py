@@ -47,7 +47,9 @@ def test_what_a_request_makes_of_a_row(asked, enabled, percentage, allowlist) ->
 def test_differences_name_what_changes_and_nothing_else() -> None:
     change = decide.decide(request(state="reset"), OFF, LAYOUT)
     assert change.differences == {"enabled": (False, True), "rollout_percentage": (40, 0)}
-    assert decide.describe([change], would=False) == ["Set favorites: enabled false -> true, rollout_percentage 40 -> 0"]
+    assert decide.describe([change], would=False) == [
+        "Set favorites: enabled false -> true, rollout_percentage 40 -> 0"
+    ]
     assert decide.describe([change], would=True)[0].startswith("Would set favorites: ")
 
 
