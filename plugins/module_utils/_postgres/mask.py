@@ -23,9 +23,9 @@ _START = re.compile(
     r"""(?P<identifier>"(?:[^"]|"")*(?:"|\Z))"""
     r"""|(?P<line_comment>--[^\n]*)"""
     r"""|(?P<comment>/\*)"""
-    r"""|(?P<literal>(?<![\w$])(?:[EeBbXxNn]|[Uu]&)?')"""
+    r"""|(?P<literal>(?:[EeBbXxNn]|[Uu]&)?')"""
     r"""|(?P<quote>')"""
-    r"""|(?P<dollar>(?<![\w$])\$(?:[A-Za-z_\u0080-\uffff][\w]*)?\$)"""
+    r"""|(?P<dollar>\$(?:[A-Za-z_\u0080-\uffff][\w]*)?\$)"""
     r"""|(?P<word>[A-Za-z_\u0080-\uffff][\w$]*|\$\d+)"""
     r"""|(?P<number>\.?\d[\w.]*(?:(?<=[eE])[+-]\d+)?)""",
 )

@@ -14,9 +14,9 @@ from typing import Any
 import postgres_server
 import psycopg2
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from psycopg2.extras import wait_select
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.sre.remediation.plugins.module_utils._postgres import connection
 from ansible_collections.sre.remediation.plugins.module_utils._postgres.terminate import Terminator
 from ansible_collections.sre.remediation.plugins.modules import pg_activity_info, pg_terminate_backend
