@@ -103,7 +103,8 @@ class Terminator:
                 "A prepared transaction makes others wait. It has no session to end: see pg_prepared_xacts, and end it "
                 "with COMMIT PREPARED or ROLLBACK PREPARED"
             )
-        if not self._choice.victims and any(code == "not_permitted" for _one, code, _reason in self._choice.spared):
+        codes = {code for _session, code, _reason in self._choice.spared}
+        if not self._choice.victims and codes & {"not_permitted", "hidden"}:
             raise RemediationError(_NOT_PERMITTED, code="not_permitted")
 
     def _matched(self, fates: t.Mapping[int, Fate]) -> list[dict[str, t.Any]]:
@@ -166,6 +167,6 @@ class Terminator:
 
 
 _NOT_PERMITTED = (
-    "this user may signal none of the sessions that match: grant it pg_signal_backend; sessions of superusers only a "
-    "superuser may end (login_user)"
+    "this user may see or signal none of the sessions that match, nothing was changed: grant it pg_monitor and "
+    "pg_signal_backend; sessions of superusers only a superuser may end (login_user)"
 )
