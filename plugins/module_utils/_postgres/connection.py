@@ -99,7 +99,7 @@ def parameters(
     milliseconds = max(1, round(params["statement_timeout"] * 1000))
     limits = (
         f"-c statement_timeout={milliseconds} -c lock_timeout={max(1, milliseconds // 2)} "
-        f"-c idle_in_transaction_session_timeout={milliseconds}"
+        f"-c idle_in_transaction_session_timeout={milliseconds} -c TimeZone=UTC"
     )
     if read_only:
         limits += " -c default_transaction_read_only=on"
