@@ -16,7 +16,10 @@ def test_backup_damage_restore_brings_every_row_back(shop) -> None:
         f'ALTER DATABASE "{shop.name}" SET search_path TO public, "Odd schema"; ALTER DATABASE "{shop.name}" SET work_mem TO \'7MB\';'
         f'REVOKE CONNECT ON DATABASE "{shop.name}" FROM PUBLIC; GRANT CREATE ON DATABASE "{shop.name}" TO pg_monitor'
     )
-    settings = "SELECT ARRAY(SELECT acl::text FROM unnest(datacl) AS acl ORDER BY 1), setconfig FROM pg_database LEFT JOIN pg_db_role_setting ON setdatabase = oid WHERE datname = '{}'"
+    settings = (
+        "SELECT ARRAY(SELECT acl::text FROM unnest(datacl) AS acl ORDER BY 1), setconfig FROM pg_database"
+        " LEFT JOIN pg_db_role_setting ON setdatabase = oid WHERE datname = '{}'"
+    )
     kept_settings = shop.rows(settings.format(shop.name))
     dump = shop.backed_up()
     shop.rows("UPDATE orders SET item = 'damaged' WHERE id % 2 = 0; DELETE FROM events; DROP TABLE empty")

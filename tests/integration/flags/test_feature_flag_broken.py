@@ -13,8 +13,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from service_playbook import Workplace  # noqa: E402
 from postgres_server import PASSWORD  # noqa: E402
+from service_playbook import Workplace  # noqa: E402
 
 FLAG = "passenger_favorites_matching"
 MEMBERS = {"allowlist_table": {"name": "feature_flag_allowlist", "key": "key", "member": "passenger_id"}}
