@@ -14,7 +14,7 @@ flock --nonblock 9 || { echo "another backup into $directory is running" >&2; ex
 rm -f -- .*.partial .*.partial.sha256
 trap 'rm -f -- "$partial" "$partial.sha256"' EXIT
 
-"${client[@]}" "${bin}pg_dump" "${login[@]}" --format=custom --dbname="$database" > "$partial"
+"${client[@]}" "${bin}pg_dump" "${login[@]}" --format=custom --lock-wait-timeout=60000 --dbname="$database" > "$partial"
 rows=$(count_rows "$partial" "${client[@]}" "${bin}pg_restore")
 sum=$(sha256sum < "$partial")
 printf '%s  %s\n' "${sum%% *}" "$name" > "$partial.sha256"

@@ -47,8 +47,7 @@ class Shop:
         self.workplace = Workplace(
             directory,
             service_postgres={**login, "login_db": name, "login_password": postgres_server.PASSWORD},
-            database_bin=str(server.programs),
-            database_directory=str(self.dumps),
+            service_backup={"bin": str(server.programs), "directory": str(self.dumps)},
         )
 
     def rows(self, query: str, name: str | None = None) -> list[tuple[Any, ...]]:

@@ -34,7 +34,7 @@ def test_the_password_is_in_no_argument_and_no_environment_and_gone_afterwards(s
             f'echo "path=$PGPASSFILE"; }} >> {seen}\nexec {shop.server.program(name)} "$@"\n'
         )
         spy.chmod(0o755)
-    shop.workplace.variables["database_bin"] = str(programs)
+    shop.workplace.variables["service_backup"]["bin"] = str(programs)
     shop.workplace.variables["service_postgres"]["login_password"] = rf"{PASSWORD}:\end"
     assert shop.backup().rc == 0
     told = seen.read_text()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
+import time
 
 import psycopg2
 import pytest
@@ -140,7 +142,7 @@ def test_a_restore_that_fails_halfway_leaves_the_old_database_as_it_was(shop, tm
         f'#!/bin/bash\n[[ $* != *--dbname=* ]] || {{ echo "out of luck" >&2; exit 1; }}\nexec {shop.server.program("pg_restore")} "$@"\n'
     )
     program.chmod(0o755)
-    shop.workplace.variables["database_bin"] = str(programs)
+    shop.workplace.variables["service_backup"]["bin"] = str(programs)
     run = shop.restore(dump.name)
     assert run.rc == 2 and "was not replaced: Restore the dump into it: out of luck" in run.said, run.output[-3000:]
     assert shop.databases() == {shop.name} and shop.contents() == before
@@ -156,13 +158,31 @@ def test_rows_that_got_lost_on_the_way_are_noticed(shop, tmp_path) -> None:
     program.write_text(
         f"""#!/bin/bash
 {shop.server.program("pg_restore")} "$@" || exit
-[[ $* != *--dbname=* ]] || {shop.server.program("psql")} {login} --quiet --command='DELETE FROM orders WHERE id = 7' {shop.name}_restoring
+[[ $* != *--dbname=* ]] || {shop.server.program("psql")} {login} --quiet --command='DELETE FROM orders WHERE id = 7' "${{@: -1}}"
 """
     )
     program.chmod(0o755)
-    shop.workplace.variables["database_bin"] = str(programs)
+    shop.workplace.variables["service_backup"]["bin"] = str(programs)
     run = shop.restore(dump.name)
     assert run.rc == 2 and "public.orders|5000 in the dump, public.orders|4999 restored" in run.said.replace(
         "public.empty|0 ", ""
     ), run.output[-3000:]
     assert shop.databases() == {shop.name} and shop.contents() == before
+
+
+def test_two_restores_at_once_do_not_harm_each_other(shop) -> None:
+    """Each has a database of its own beside the old one; nothing of either is lost."""
+    dump, before = shop.backed_up(), shop.contents()
+    shop.rows("DELETE FROM orders")
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(shop.restore(dump.name))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+        time.sleep(1.2)
+    for thread in threads:
+        thread.join()
+    assert shop.contents() == before
+    assert [run.rc for run in results].count(0) >= 1, results[0].output[-2000:] + results[1].output[-2000:]
+    others = shop.databases() - {shop.name}
+    assert all("_before_" in name for name in others), others
+    assert any(shop.rows("SELECT count(*) FROM orders", name) == [(0,)] for name in others)
