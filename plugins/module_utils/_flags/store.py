@@ -60,6 +60,8 @@ def apply(
         with connection.transaction() as cursor:
             if check_mode:
                 cursor.execute("SET TRANSACTION READ ONLY")
+            # Times read the same for everybody, and a column without time zone gets UTC, as Prisma writes it.
+            cursor.execute("SET LOCAL TimeZone TO 'UTC'")
             store = _Store(cursor, layout)
             rows = store.read([request.key for request in requests], lock=not check_mode)
             known = store.known_keys() if any(rows[request.key] is None for request in requests) else []
@@ -273,7 +275,7 @@ def _table(schema: str | None, name: str) -> t.Any:
 
 
 def _iso(column: t.Any) -> t.Any:
-    """A time as text to the microsecond, the same whatever the session's settings; in UTC where it has a time zone."""
+    """A time as ISO 8601 text to the microsecond, whatever DateStyle says."""
     return sql.SQL("(to_json({column})#>>'{{}}')").format(column=column)
 
 

@@ -85,6 +85,23 @@ def test_an_undo_does_not_overwrite_what_somebody_did_since(flag, database) -> N
     assert database.rows(ROW)[0][:2] == (True, 0)
 
 
+def test_times_are_utc_whatever_the_database_s_time_zone(flag, database) -> None:
+    """Prisma writes UTC into a column without time zone; what was seen in one zone is expected in another."""
+    database.rows(
+        f"ALTER DATABASE {database.name} SET timezone TO 'America/Sao_Paulo'; ALTER DATABASE {database.name} SET datestyle TO 'German';"
+        "ALTER TABLE feature_flags ADD COLUMN zoned timestamptz NOT NULL DEFAULT '2026-02-02T08:38:00+00'"
+    )
+    done = flag(key=FLAG, state="reset")
+    late = f"SELECT abs(extract(epoch FROM updated_at - now() AT TIME ZONE 'UTC')) < 60 FROM feature_flags WHERE key = '{FLAG}'"
+    assert database.rows(late) == [(True,)]
+    assert done["diff"]["before"][FLAG]["updated_at"] == "2026-02-02T08:38:00"
+    zoned = {"columns": {"updated_at": "zoned"}}
+    seen = flag(check=True, key=FLAG, enabled=False, **zoned)
+    assert seen["planned"][0]["expect"]["updated_at"] == "2026-02-02T08:38:00+00:00"
+    database.rows(f"ALTER DATABASE {database.name} SET timezone TO 'Asia/Tokyo'")
+    assert flag(flags=seen["planned"], **zoned)["changed"]
+
+
 def test_an_allowlist_in_a_table_of_its_own(flag, database) -> None:
     done = flag(key=FLAG, allowlist=["2", "3"], allowlist_table=MEMBERS)
     assert done["diff"]["before"][FLAG]["allowlist"] == ["1", "2"] and members(database) == [2, 3]
