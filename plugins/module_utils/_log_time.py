@@ -11,6 +11,9 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+LAST_WORDS = 30.0
+"""Seconds before its newest line that still count as the end of a run whose beginning is not known."""
+
 TOLERANCE = 1.0
 """Seconds a line may seem older than the run: log times are whole seconds."""
 
@@ -28,6 +31,12 @@ def stamp(line: str) -> float | None:
         return datetime.strptime(text, "%Y-%m-%d %H:%M:%S%z" if zone else "%Y-%m-%d %H:%M:%S").timestamp()
     except ValueError:
         return None
+
+
+def last_words(lines: list[str]) -> list[str]:
+    """The end of a log whose last run began at an unknown time: what was said within LAST_WORDS of the newest line."""
+    newest = max((when for when in map(stamp, lines) if when is not None), default=None)
+    return lines_since(lines, None if newest is None else newest - LAST_WORDS)
 
 
 def lines_since(lines: list[str], moment: float | None) -> list[str]:

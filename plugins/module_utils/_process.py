@@ -21,7 +21,7 @@ from ansible_collections.sre.remediation.plugins.module_utils import _procfs
 from ansible_collections.sre.remediation.plugins.module_utils._docker import ports as _ports
 from ansible_collections.sre.remediation.plugins.module_utils._docker.times import iso
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
-from ansible_collections.sre.remediation.plugins.module_utils._log_time import lines_since
+from ansible_collections.sre.remediation.plugins.module_utils._log_time import last_words, lines_since
 from ansible_collections.sre.remediation.plugins.module_utils._procfs import Process, ProcFs, family, matches
 from ansible_collections.sre.remediation.plugins.module_utils._redact import redact, secret_values
 from ansible_collections.sre.remediation.plugins.module_utils._service import State, empty_state, unreachable_state
@@ -202,7 +202,7 @@ def look(wanted: Wanted, proc: str = "/proc") -> Look:
     state["env_names"] = sorted(environment or ())
     _add_logs(found, wanted, unit, secret_values(environment or {}))
     begun = main.started if main else recorded[1] if recorded else None
-    found.logs = lines_since(found.logs, begun)
+    found.logs = last_words(found.logs) if begun is None else lines_since(found.logs, begun)
     return found
 
 

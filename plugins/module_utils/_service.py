@@ -109,7 +109,7 @@ def _exit_signals(state: State) -> set[str]:
         return set()
     if last_exit["code"] == 137:
         return {"killed"}
-    return set() if last_exit["code"] in EXPECTED_EXIT_CODES else {"exited_with_error"}
+    return {"exited_orderly"} if last_exit["code"] in EXPECTED_EXIT_CODES else {"exited_with_error"}
 
 
 def healthy_instances(state: State) -> int:

@@ -16,8 +16,9 @@ description:
     verdict, V(evidence) saves what was seen before the first change, V(record) writes how an attempt ended,
     V(undone) that one was put back, V(close) gives the verdict.
   - >-
-    V(close) fails the play unless the verdict is V(recovered) or V(no_action_needed), or a dry run could make a
-    plan. It writes the file named by E(SRE_REMEDIATION_RESULT_FILE) and the statistics that AWX keeps as artifacts.
+    V(close) tells whether the play may end well, which is so for the verdicts V(recovered) and V(no_action_needed), and
+    for a dry run that could make a plan. It writes the file named by E(SRE_REMEDIATION_RESULT_FILE) and the statistics
+    that AWX keeps as artifacts.
   - Playbooks do not call it.
 options:
   step:
@@ -158,6 +159,14 @@ RETURN = r"""
 incident:
   description: With O(step=close), the entry of the result file, with code, summary and next step.
   type: dict
+  returned: when O(step=close)
+good:
+  description: With O(step=close), whether the play may end well.
+  type: bool
+  returned: when O(step=close)
+said:
+  description: With O(step=close), the outcome in one or two sentences.
+  type: str
   returned: when O(step=close)
 plan:
   description: With O(step=plan), the plan with its hash.

@@ -143,10 +143,6 @@ def fill(location: str) -> None:
         )
 
 
-def verdict(value: float, budget: float) -> str:
-    return "within" if value <= budget else f"NOT REACHED ({value / budget:.2f} x the budget)"
-
-
 def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         directory = Path(temporary)
@@ -165,15 +161,21 @@ def main() -> None:
             }
         )
         guard = guard_seconds(directory)
-    print(
-        f"(a) heal a stopped API    {heal['ours']:6.2f} s   five plain tasks {heal['bare']:.2f} s, shell commands {heal['shell']:.2f} s   {verdict(heal['ours'], heal['bare'])}"
+    bare, shell = heal["bare"], heal["shell"]
+    show("(a) heal a stopped API", heal["ours"], bare, f"five plain tasks {bare:.2f} s, shell commands {shell:.2f} s")
+    show(
+        "(b) look at a healthy API",
+        look["ours"],
+        1.5 * look["bare"],
+        f"one uri task {look['bare']:.2f} s, budget 1.5 x",
     )
-    print(
-        f"(b) look at a healthy API {look['ours']:6.2f} s   one uri task {look['bare']:.2f} s, budget 1.5 x = {1.5 * look['bare']:.2f} s   {verdict(look['ours'], 1.5 * look['bare'])}"
-    )
-    print(
-        f"(c) guard decision        {guard * 1000:6.1f} ms  with {INCIDENTS:,} incidents, budget 100 ms   {verdict(guard, 0.1)}"
-    )
+    show("(c) guard decision", guard, 0.1, f"{INCIDENTS:,} incidents in the ledger")
+
+
+def show(what: str, value: float, budget: float, against: str) -> None:
+    """One line of the result: the median, the budget, and what the budget is made of."""
+    verdict = "within" if value <= budget else f"NOT REACHED: {value / budget:.2f} x the budget"
+    print(f"{what:<26} {value:7.3f} s   budget {budget:7.3f} s ({against})   {verdict}")
 
 
 if __name__ == "__main__":

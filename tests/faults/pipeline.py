@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,10 +57,10 @@ class Workplace:
         """Run ``playbooks/<playbook>.yml`` with the extra variables; never raises for a failed play."""
         result_file = self.directory / "result.json"
         result_file.unlink(missing_ok=True)
-        runner_directory = self.directory / "runner"
-        runner_directory.mkdir(exist_ok=True)
+        # A directory of its own for each run: ansible-runner would repeat the arguments of the run before.
+        runner_directory = tempfile.mkdtemp(prefix="runner-", dir=self.directory)
         runner = ansible_runner.run(
-            private_data_dir=str(runner_directory),
+            private_data_dir=runner_directory,
             project_dir=str(ROOT),
             playbook=str(ROOT / "playbooks" / f"{playbook}.yml"),
             inventory=str(INVENTORY),

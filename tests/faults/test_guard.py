@@ -146,3 +146,13 @@ def test_bad_input_names_the_variable_and_changes_nothing(lab, workplace, extra,
     assert run.rc != 0
     assert said in run.output.replace("\n", " ")
     assert world.containers() == before
+
+
+def test_an_unreachable_host_reaches_the_escalation(clean_lab, workplace) -> None:
+    world.docker("stop", "--time", "1", f"{world.PROJECT}-legacy-host-1")
+    try:
+        run = workplace.run(target="api_process")
+        assert refused(run, "no_remedy"), run.output[-3000:]
+        assert run.result["cause"] == "host_unreachable"
+    finally:
+        world.docker("start", f"{world.PROJECT}-legacy-host-1")

@@ -229,7 +229,8 @@ class Engine:
             self._connection.close()
             if reused and isinstance(error, (ConnectionError, http.client.ImproperConnectionState)):
                 return self._send(method, path, body, timeout)
-            raise EngineUnreachable(f"{self.options.docker_host}: {_reason(error)}") from error
+            asked = f" {method} {path.partition('?')[0]}:" if isinstance(error, TimeoutError) else ""
+            raise EngineUnreachable(f"{self.options.docker_host}:{asked} {_reason(error)}") from error
 
     def _set_timeout(self, timeout: float | None) -> None:
         self._connection.timeout = self.options.timeout if timeout is None else timeout
@@ -247,7 +248,7 @@ def _error_message(response: http.client.HTTPResponse) -> str:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
-        return "no answer in time (option timeout)"
+        return "no answer in time (option timeout); the engine, or the part of it that keeps this container, hangs"
     if isinstance(error, PermissionError):
         return "permission denied: the user of this task may not use the engine's socket"
     if isinstance(error, OSError) and error.strerror:

@@ -32,8 +32,14 @@ def repository(name: str) -> str | None:
 
 
 def repositories(image: Json, used_name: str = "") -> set[str]:
-    """Return the repositories an image as listed or inspected belongs to, and that of the name it was started by."""
-    names = [used_name, *(image.get("RepoTags") or []), *(image.get("RepoDigests") or [])]
+    """Return the repository of the name an image was started by; where that is only an id, all the image belongs to.
+
+    An image may be tagged in several repositories. A service goes back to what was published where it came from.
+    """
+    used = repository(used_name)
+    if used and not _is_hex(used):
+        return {used}
+    names = [*(image.get("RepoTags") or []), *(image.get("RepoDigests") or [])]
     return {found for found in map(repository, names) if found and not _is_hex(found)}
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the sre.remediation maintainers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The close step: verdict, ledger, result file, report, statistics for AWX; the failed play where the verdict is not good.
+"""The close step: verdict, ledger, result file, report, statistics for AWX.
 
 PRIVATE to the collection. Whatever happened before, this step always runs, and gives the lease back.
 """
@@ -27,7 +27,7 @@ RESULT_FILE = "SRE_REMEDIATION_RESULT_FILE"
 def close_step(
     open_ledger, holder, arguments: dict[str, Any], dry_run: bool, started: float, environ
 ) -> dict[str, Any]:
-    """Decide and write the verdict. Returns the result entry under ``incident``; ``failed`` when the verdict is not good."""
+    """Decide and write the verdict. Returns the result entry under ``incident``, and whether the play may end well."""
     now = time.time()
     planning = ran(arguments["planning"])
     outcome = decide_outcome(
@@ -52,13 +52,18 @@ def close_step(
     result: dict[str, Any] = {
         "incident": {**entry, "code": outcome.code, "summary": outcome.summary, "next_step": outcome.next_step},
         "shown": (planning or {}).get("shown", []) if dry_run or not outcome.good else [],
+        "good": exit_is_good(outcome, planning, dry_run),
+        "said": said(outcome),
         "ansible_stats": {"data": {"remediation_results": [entry]}, "per_host": False, "aggregate": True},
     }
-    if not exit_is_good(outcome, planning, dry_run):
-        code = f" ({outcome.code})" if outcome.code else ""
-        advice = f" {outcome.next_step}" if outcome.next_step else ""
-        result.update(failed=True, msg=f"{outcome.verdict}{code}: {outcome.summary}{advice}")
     return result
+
+
+def said(outcome: Outcome) -> str:
+    """The outcome in one or two sentences."""
+    code = f" ({outcome.code})" if outcome.code else ""
+    advice = f" {outcome.next_step}" if outcome.next_step else ""
+    return f"{outcome.verdict}{code}: {outcome.summary}{advice}"
 
 
 def ran(step_result: dict[str, Any]) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ first what a human has ordered, then what another run is doing, then the limits,
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timezone
+from datetime import UTC, datetime
 
 from .model import IMPACTS, AdmissionRequest, Facts, Refusal
 

@@ -9,7 +9,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 JSON_COLUMNS = ("plan", "seconds", "evidence", "undo", "targets", "holder")

@@ -78,9 +78,12 @@ def test_a_role_that_may_only_read(postgres_location, clock, admin, ask):
 
 def test_a_server_in_read_only_mode_like_a_standby(postgres_location, clock, ask):
     """The refusal a hot standby answers with (SQLSTATE 25006), provoked in a session of our own."""
-    with open_ledger(postgres_location, clock) as ledger, pytest.raises(LedgerError) as caught:
-        with ledger._store.transaction() as tx:  # A read transaction is READ ONLY on the server too.
-            tx.execute("DELETE FROM freezes")
+    with (
+        open_ledger(postgres_location, clock) as ledger,
+        pytest.raises(LedgerError) as caught,
+        ledger._store.transaction() as tx,  # A read transaction is READ ONLY on the server too.
+    ):
+        tx.execute("DELETE FROM freezes")
     assert caught.value.code == "ledger_unwritable"
     assert "read-only" in caught.value.message
 
@@ -113,9 +116,12 @@ def test_two_schemas_do_not_wait_for_each_other(postgres_location, clock, admin,
     schema = postgres_location.rpartition("%3D")[2]
     admin.execute(f"CREATE SCHEMA {schema}_b")
     try:
-        with open_ledger(postgres_location, clock) as one, open_ledger(postgres_location + "_b", clock) as two:
-            with one._store.transaction(write=True):
-                assert two.admit(ask()).admitted
+        with (
+            open_ledger(postgres_location, clock) as one,
+            open_ledger(postgres_location + "_b", clock) as two,
+            one._store.transaction(write=True),
+        ):
+            assert two.admit(ask()).admitted
     finally:
         admin.execute(f"DROP SCHEMA {schema}_b CASCADE")
 
@@ -133,7 +139,10 @@ def test_a_clock_that_is_off_is_refused(postgres_location, monkeypatch, skew, re
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + skew)
     if refused:
-        call = lambda: open_ledger(postgres_location, time.time)
+
+        def call():
+            return open_ledger(postgres_location, time.time)
+
         message = fails(call, "ledger_clock", "synchronise the clocks")
         assert f"{skew:+d} s" in message
     else:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 
-from ansible_collections.sre.remediation.plugins.module_utils._log_time import lines_since, stamp
+from ansible_collections.sre.remediation.plugins.module_utils._log_time import last_words, lines_since, stamp
 
 START = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC).timestamp()
 OLD = "[2026-11-21 11:59:50 +0000] [7] [ERROR] Pending migration: database is at version 1"
@@ -45,3 +45,9 @@ def test_lines_since(lines: list[str], kept: list[str]) -> None:
 
 def test_without_a_known_start_all_lines_are_kept() -> None:
     assert lines_since([OLD, NEW], None) == [OLD, NEW]
+
+
+def test_of_a_run_that_began_at_an_unknown_time_the_last_words_count() -> None:
+    long_ago = OLD.replace("11:59:50", "11:59:20")
+    assert last_words([long_ago, OLD, NEW]) == [OLD, NEW]
+    assert last_words(["no", "times"]) == ["no", "times"]

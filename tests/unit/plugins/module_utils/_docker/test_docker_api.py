@@ -9,6 +9,7 @@ import pickle
 import socketserver
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     answers: dict = {}
     asked: list = []
+    delays: dict = {}
 
     def _answer(self):
         length = int(self.headers.get("Content-Length") or 0)
         type(self).asked.append((self.command, self.path, self.rfile.read(length).decode()))
         status, body = type(self).answers.get(self.path.partition("?")[0], (404, '{"message": "no such thing"}'))
+        time.sleep(type(self).delays.get(self.path, 0))
         if status is None:
             self.close_connection = True
             return
@@ -51,7 +54,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 @pytest.fixture
 def engine():
     """An engine whose answers a test sets, and what it was asked."""
-    _Handler.answers, _Handler.asked = {"/_ping": (200, "OK")}, []
+    _Handler.answers, _Handler.asked, _Handler.delays = {"/_ping": (200, "OK")}, [], {}
     with tempfile.TemporaryDirectory(prefix="sre", dir="/tmp") as directory:
         path = Path(directory) / "s"
         with _Server(str(path), _Handler) as server:
@@ -117,6 +120,18 @@ def test_streams_end_by_themselves(engine):
     server.answers["/v1.41/logs"] = (200, "x" * 10)
     assert client.documents("/events") == [{"a": 1}, {"a": 2}]
     assert list(client.chunks("/logs", size=4)) == [b"xxxx", b"xxxx", b"xx"]
+
+
+def test_an_engine_that_hangs_is_given_up_after_the_timeout(engine):
+    client, server = engine
+    server.answers["/v1.41/x"] = (200, "{}")
+    server.delays["/v1.41/x"] = 0.5
+    with pytest.raises(api.EngineUnreachable, match="GET /v1.41/x: no answer in time"):
+        api.Engine(api.EngineOptions(docker_host=client.options.docker_host, timeout=0.1)).get("/x")
+
+
+def test_a_socket_one_may_not_use():
+    assert api._reason(PermissionError(13, "Permission denied")).startswith("permission denied: the user of this task")
 
 
 def test_nobody_there():

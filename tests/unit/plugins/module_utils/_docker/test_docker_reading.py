@@ -55,7 +55,8 @@ def test_repository(name, expected):
 
 def test_repositories_come_from_tags_digests_and_the_name_used_but_not_from_ids():
     image = {"RepoTags": ["a:1", "b:1"], "RepoDigests": ["c@sha256:1"]}
-    assert images.repositories(image, "d:2") == {"a", "b", "c", "d"}
+    assert images.repositories(image, "b:2") == {"b"}
+    assert images.repositories(image, "sha256:0123") == images.repositories(image) == {"a", "b", "c"}
     assert images.repositories({"RepoTags": None}, "0123456789ab") == set()
     assert images.display_name(image, {"b"}) == "b:1"
     assert images.display_name({"RepoTags": ["<none>:<none>"], "RepoDigests": ["c@sha256:1"]}) == "c@sha256:1"
