@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -104,9 +105,11 @@ def test_every_cause_is_found_planned_healed_and_undone(cause, rides, database) 
 
 def test_flags_that_are_as_declared_are_left_alone(rides, database) -> None:
     before = world(database)
-    run = rides.run("feature_flag_broken")
+    run = rides.run("feature_flag_broken", "-vvv")
     assert (run.rc, run.result["verdict"], run.result["remedies"]) == (0, "no_action_needed", []), run.output[-3000:]
     assert world(database) == before
+    # The speed budget: a look is one module process.
+    assert len(re.findall(r" PUT .* TO \S+/AnsiballZ_\w+\.py", run.output)) == 1
 
 
 def test_a_plan_is_not_carried_out_when_only_safe_is_allowed_and_more_users_would_get_it(rides, database) -> None:
@@ -140,7 +143,7 @@ def test_a_database_that_does_not_answer_is_named_and_nothing_is_tried(rides, da
 
 
 def test_a_mistake_in_the_inventory_is_an_error_that_names_it(rides, database) -> None:
-    run = rides.run("feature_flag_broken", variables={"service_flag_table": {"table": "flags"}})
+    run = rides.run("feature_flag_broken", variables={"service_flag_table": {**MEMBERS, "table": "flags"}})
     assert run.rc == 2 and run.result["verdict"] == "refused"
     assert "there is no table flags in the database" in run.said
 
