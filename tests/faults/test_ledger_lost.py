@@ -56,10 +56,9 @@ def test_a_ledger_that_cannot_be_written_stops_everything(clean_lab, tmp_path, f
         if fault == "read-only":
             subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         else:
-            with (disk / "filler").open("wb") as filler, pytest.raises(OSError, match="No space left"):
+            with pytest.raises(OSError, match="No space left"), (disk / "filler").open("wb", buffering=0) as filler:
                 while True:
                     filler.write(b"0" * 4096)
-                    filler.flush()
         run = workplace.run(target="api")
     assert (run.rc, run.result["verdict"], run.result["code"]) == (2, "refused", "ledger_unwritable"), run.output[
         -3000:

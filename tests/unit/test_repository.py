@@ -15,6 +15,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED_ROLES = {"remediate", "platform"}
+# Roles that a person's procedures use: no scenario, so no diagnosis, no ladder and no playbook of their own name.
+PROCEDURE_ROLES = {"database"}
 PLATFORMS = {"docker", "host", "railway", "ecs"}
 IMPACTS = {"safe", "disruptive", "destructive"}
 # The remedy that changes nothing, which the pipeline knows by itself.
@@ -41,13 +43,14 @@ ANY_LENGTH = {"LICENSE", "CHANGELOG.md", "changelogs/changelog.yaml"}
 def roles() -> list[Path]:
     """Return the directories of all roles."""
     found = sorted(path for path in (ROOT / "roles").glob("*") if path.is_dir())
-    assert {role.name for role in found} > SHARED_ROLES, "roles/ lacks the shared roles or has no scenario"
+    others = SHARED_ROLES | PROCEDURE_ROLES
+    assert {role.name for role in found} > others, "roles/ lacks a shared role or has no scenario"
     return found
 
 
 def scenarios() -> list[Path]:
     """Return the directories of the roles that heal one thing."""
-    return [role for role in roles() if role.name not in SHARED_ROLES]
+    return [role for role in roles() if role.name not in SHARED_ROLES | PROCEDURE_ROLES]
 
 
 def load(path: Path) -> Any:
@@ -265,3 +268,14 @@ def test_every_program_says_in_its_first_lines_what_it_is_for() -> None:
         if text.startswith("#!") and not re.search(r"^(# \w|\"\"\"\w)", head.split("\n", 1)[-1], re.MULTILINE):
             problems.append(f"{relative(path)} has no comment below its first line")
     assert not problems
+
+
+def test_results_that_carry_a_container_s_environment_are_never_shown() -> None:
+    telling = {
+        f"community.docker.{name}"
+        for name in ("docker_container", "docker_compose_v2", "docker_compose_v2_run", "docker_network")
+    }
+    tasks = [(path, task) for path in (ROOT / "roles").glob("*/tasks/**/*.yml") for task in load(path)]
+    using = [(path, task) for path, task in tasks if telling & task.keys()]
+    assert using
+    assert not [f"{relative(path)}: {task['name']}" for path, task in using if task.get("no_log") is not True]

@@ -159,6 +159,12 @@ class Connection:
         except psycopg2.Error as error:
             raise self._translate(error) from error
 
+    @contextmanager
+    def transaction(self) -> t.Iterator[t.Any]:
+        """One transaction: yields a cursor, commits at the end, rolls back when anything is raised."""
+        with self._raw, self._raw.cursor() as cursor:
+            yield cursor
+
     def _translate(self, error: t.Any) -> RemediationError:
         said = " ".join(str(error).split())
         if error.pgcode == "42501":

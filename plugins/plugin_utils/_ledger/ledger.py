@@ -304,8 +304,13 @@ class Ledger:
         return [decode_incident(row) for row in rows]
 
     def attempt(self, attempt_id: str) -> dict[str, Any] | None:
+        """One attempt with its targets, and the ``service`` and ``scenario`` of its incident."""
         with self._store.transaction() as tx:
-            row = tx.row("SELECT * FROM attempts WHERE id = ?", (attempt_id,))
+            row = tx.row(
+                "SELECT attempts.*, incidents.service, incidents.scenario FROM attempts"
+                " JOIN incidents ON incidents.id = attempts.incident_id WHERE attempts.id = ?",
+                (attempt_id,),
+            )
             return None if row is None else queries.with_targets(tx, decode_attempt(row))
 
     def leases(self) -> list[dict[str, Any]]:
