@@ -68,7 +68,7 @@ class Workplace:
                 **self.environment,
                 "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             },
-            extravars=extra,
+            extravars={"remediation_hold": 1, **extra},
             cmdline=cmdline or None,
             verbosity=verbosity or None,
             quiet=True,
