@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 
-Percentage = int | float
+Percentage = t.Union[int, float]  # noqa: UP007 - ansible-test checks module_utils for older Pythons too
 
 #: What ``reset`` sets where nothing else is asked for (runbook Kaviar, section 3: enabled, for 0 percent of the users).
 RESET_ENABLED, RESET_PERCENTAGE = True, 0

@@ -93,7 +93,7 @@ def test_what_a_killed_backup_left_is_removed_and_two_at_once_are_refused(shop) 
     left.write_text("half")
     holder = subprocess.Popen(["flock", "--no-fork", str(shop.dumps / ".lock"), "sleep", "60"])
     try:
-        for _ in range(100):
+        for _try in range(100):
             if subprocess.run(["flock", "--nonblock", str(shop.dumps / ".lock"), "true"], check=False).returncode:
                 break
             time.sleep(0.05)

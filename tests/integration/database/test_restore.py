@@ -175,7 +175,7 @@ def test_two_restores_at_once_do_not_harm_each_other(shop) -> None:
     dump, before = shop.backed_up(), shop.contents()
     shop.rows("DELETE FROM orders")
     results = []
-    threads = [threading.Thread(target=lambda: results.append(shop.restore(dump.name))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: results.append(shop.restore(dump.name))) for _number in range(2)]
     for thread in threads:
         thread.start()
         time.sleep(1.2)
