@@ -6,6 +6,7 @@ import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,26 @@ def bring_up(docker: Docker, settings: Settings) -> None:
         lambda: not unhealthy_services(docker, settings),
         seconds=SECONDS_TO_HEALTHY,
         pause=0.2,
+    )
+    if _would_move(docker, settings):
+        docker.run("rm", "--force", settings.container("api"))
+        bring_up(docker, settings)
+
+
+def _would_move(docker: Docker, settings: Settings) -> bool:
+    """Whether an address below the API's is free: the engine would give it that one at its next start, and the proxy,
+    which asks for the name once, would lose it. A fault that moved the API leaves this behind."""
+    listed = docker.lines("ps", "--quiet", "--filter", f"label={LABEL}={settings.project}")
+    networks = [
+        network
+        for container in docker.inspect(*listed)
+        for name, network in container["NetworkSettings"]["Networks"].items()
+        if name == f"{settings.project}_default"
+    ]
+    used = {int(ip_address(network[key])) for network in networks for key in ("IPAddress", "Gateway") if network[key]}
+    api = docker.inspect(settings.container("api"))[0]["NetworkSettings"]["Networks"][f"{settings.project}_default"]
+    return len([address for address in used if address < int(ip_address(api["IPAddress"]))]) < (
+        int(ip_address(api["IPAddress"])) - int(ip_address(api["Gateway"]))
     )
 
 
