@@ -33,7 +33,7 @@ def test_admission_records_incident_attempt_and_lease(ledger, ask, clock):
     assert (incident["closed_at"], incident["found"], incident["plan"]) == (None, True, {"ladder": ["restart"]})
     (attempt,) = incident["attempts"]
     assert (attempt["attempt_id"], attempt["remedy"], attempt["result"]) == (first.attempt_id, "restart", None)
-    assert attempt == ledger.attempt(first.attempt_id)
+    assert {**attempt, "service": "api", "scenario": incident["scenario"]} == ledger.attempt(first.attempt_id)
     assert [(lease["service"], lease["expires_at"]) for lease in ledger.leases()] == [
         ("api", clock.now + 90),
         ("database", clock.now + 90),
