@@ -90,6 +90,7 @@ def _start(docker: Docker, settings: Settings) -> None:
         say("starting dockerd")
         if not os.path.ismount("/sys/fs/cgroup") and shutil.which("cgroupfs-mount"):
             run(["cgroupfs-mount"])
+        log.touch(mode=0o600)
         with open(log, "ab") as output:
             subprocess.Popen(
                 ["dockerd"], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
@@ -101,6 +102,7 @@ def _start(docker: Docker, settings: Settings) -> None:
         raise LabError(f"{error}\n{tail}".rstrip()) from error
     identity = identify(_pid_in_file())
     if identity:
+        _record(settings).touch(mode=0o600)
         _record(settings).write_text(json.dumps({"systemd": _systemd_runs(), "process": identity}), encoding="utf-8")
 
 
