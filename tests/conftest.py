@@ -31,8 +31,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def lab() -> Iterator[None]:
-    """Run the lab for all the tests that ask for it, and leave nothing of it behind."""
+def engine() -> Iterator[None]:
+    """A Docker Engine: where none runs, the lab installs and starts one, and stops it when the last test is through."""
     subprocess.run([ROOT / "tests/lab/up"], check=True)
     yield
     subprocess.run([ROOT / "tests/lab/down"], check=True)
+
+
+@pytest.fixture(scope="session")
+def lab(engine: None) -> None:
+    """The lab, for all the tests that ask for it; nothing of it stays behind."""

@@ -9,7 +9,7 @@ from docker_lab import DockerLab
 
 
 @pytest.fixture(scope="session")
-def docker_engine() -> Iterator[DockerLab]:
+def docker_engine(engine: None) -> Iterator[DockerLab]:
     """Images and containers of this test session, removed with it."""
     lab = DockerLab()
     yield lab
