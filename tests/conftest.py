@@ -70,3 +70,9 @@ def start_part(name: str) -> dict[str, str]:
 def aws_lab(engine: None) -> dict[str, str]:
     """The lab's double of AWS with its services, for all the tests that ask for it; the environment of its clients."""
     return start_part("aws")
+
+
+@pytest.fixture(scope="session")
+def railway_lab(engine: None) -> dict[str, str]:
+    """The lab's double of Railway with its project, for all the tests that ask for it; the environment of its clients."""
+    return start_part("railway")
