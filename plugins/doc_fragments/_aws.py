@@ -12,7 +12,7 @@ class ModuleDocFragment:
 options:
   region:
     description:
-      - Region, for example V(us-east-2).
+      - Region, for example V(us-east-1).
       - When not given, the environment variables E(AWS_REGION) and E(AWS_DEFAULT_REGION) of the task, then the profile
         are used.
     type: str

@@ -51,9 +51,6 @@ CODES: dict[str, str] = {
     "InvalidSignatureException": "platform_unreachable",
 }
 
-#: The service part of an IAM action where it is not the client's name.
-IAM_NAMES = {"cloudwatch": "cloudwatch", "ecs": "ecs", "logs": "logs"}
-
 
 class AwsError(RemediationError):
     """A call that AWS answered with an error.
@@ -162,18 +159,18 @@ class Aws:
                 code="invalid_option",
             ) from error
 
-    def call(self, service: str, operation: str, **params: t.Any) -> Json:
+    def call(self, client_name: str, operation: str, /, **params: t.Any) -> Json:
         """Call an operation (``describe_services``) and return the answer without what is about HTTP.
 
         :raises AwsUnreachable: when there is no answer, or no identity.
         :raises AwsError: when AWS answers with an error; ``code`` says which.
         """
-        client = self.client(service)
+        client = self.client(client_name)
         from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
         if self._clock() > self._end:
-            raise AwsUnreachable(f"no time left before {service} {operation}: raise deadline, or ask less")
-        action = f"{IAM_NAMES.get(service, service)}:{client.meta.method_to_api_mapping[operation]}"
+            raise AwsUnreachable(f"no time left before {client_name} {operation}: raise deadline, or ask less")
+        action = f"{client_name}:{client.meta.method_to_api_mapping[operation]}"
         self.calls.append(action)
         try:
             answer = getattr(client, operation)(**params)
@@ -186,27 +183,37 @@ class Aws:
         answer.pop("ResponseMetadata", None)
         return answer
 
-    def pages(self, service: str, operation: str, key: str, token: str = "nextToken", **params: t.Any) -> list[t.Any]:
+    def pages(
+        self, client_name: str, operation: str, key: str, token: str = "nextToken", /, **params: t.Any
+    ) -> list[t.Any]:
         """Return the items ``key`` of all pages of a list. Not every list has a paginator of botocore's, so this is
         one of its own."""
         items: list[t.Any] = []
         following: Json = {}
         for _page in range(MAX_PAGES):
-            answer = self.call(service, operation, **params, **following)
+            answer = self.call(client_name, operation, **params, **following)
             items += answer.get(key) or []
             if not answer.get(token) or answer[token] == following.get(token):
                 return items
             following = {token: answer[token]}
-        raise AwsError(f"{service} {operation}: more than {MAX_PAGES} pages; ask for less", "too_many_pages")
+        raise AwsError(f"{client_name} {operation}: more than {MAX_PAGES} pages; ask for less", "too_many_pages")
 
     def batches(
-        self, service: str, operation: str, key: str, argument: str, names: t.Sequence[str], size: int, **params: t.Any
+        self,
+        client_name: str,
+        operation: str,
+        key: str,
+        argument: str,
+        names: t.Sequence[str],
+        size: int,
+        /,
+        **params: t.Any,
     ) -> list[t.Any]:
         """Return the items ``key`` about ``names``, asked for ``size`` at a time; names that are gone are left out."""
         items: list[t.Any] = []
         for first in range(0, len(names), size):
             chunk = list(names[first : first + size])
-            items += self.call(service, operation, **{argument: chunk}, **params).get(key) or []
+            items += self.call(client_name, operation, **{argument: chunk}, **params).get(key) or []
         return items
 
 

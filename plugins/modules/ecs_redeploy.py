@@ -75,20 +75,20 @@ seealso:
 EXAMPLES = r"""
 - name: Restart a service
   sre.remediation.ecs_redeploy:
-    region: us-east-2
+    region: us-east-1
     cluster: kaviar-prod
     service: kaviar-backend-service
 
 - name: Give it more memory and a larger pool
   sre.remediation.ecs_redeploy:
-    region: us-east-2
+    region: us-east-1
     cluster: kaviar-prod
     service: kaviar-backend-service
     memory: 2048
     env:
       DB_POOL_SIZE: "20"
     secrets:
-      JWT_SECRET: arn:aws:secretsmanager:us-east-2:111122223333:secret:kaviar/jwt-AbCdEf
+      JWT_SECRET: arn:aws:secretsmanager:us-east-1:111122223333:secret:kaviar/jwt-AbCdEf
   register: larger
 """
 

@@ -111,14 +111,14 @@ seealso:
 EXAMPLES = r"""
 - name: Go back to what ran before
   sre.remediation.ecs_rollback:
-    region: us-east-2
+    region: us-east-1
     cluster: kaviar-prod
     service: kaviar-backend-service
   register: rollback
 
 - name: Undo that
   sre.remediation.ecs_rollback:
-    region: us-east-2
+    region: us-east-1
     cluster: kaviar-prod
     service: kaviar-backend-service
     to: "{{ rollback.undo.version }}"

@@ -52,7 +52,7 @@ seealso:
 EXAMPLES = r"""
 - name: Look at a service
   sre.remediation.ecs_service_info:
-    region: us-east-2
+    region: us-east-1
     cluster: kaviar-prod
     service: kaviar-backend-service
     required_env: [DATABASE_URL, JWT_SECRET]

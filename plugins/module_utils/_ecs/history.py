@@ -180,12 +180,19 @@ def trail(visits: t.Sequence[Version]) -> tuple[list[Version], set[Version]]:
 
 
 def went_back(history: History) -> bool:
-    """Tell whether what runs now was reached by going back, by whomever."""
-    ended = [rollout for rollout in history.rollouts if not rollout.in_flight]
-    if ended and ended[-1].status == "ROLLBACK_SUCCESSFUL":
-        return True
-    visits = history.visits()
-    return bool(visits) and visits[-1] in visits[:-1]
+    """Tell whether what runs now was reached by going back, by whomever. Deploying the same again changes nothing of
+    that; deploying again what was left is going forward."""
+    way: list[Version] = []
+    back = False
+    for rollout in history.rollouts:
+        if rollout.status == "ROLLBACK_SUCCESSFUL":
+            back = True
+        version = history.version(rollout.target)
+        if rollout.status != "SUCCESSFUL" or version is None or (way and way[-1] == version):
+            continue
+        back = version in way
+        way, _left = trail([*way, version])
+    return back
 
 
 def original_of(definition: Json) -> str | None:

@@ -131,12 +131,13 @@ class Rollback:
         revision = history.revisions[choice.revision].configuration if history and choice.revision else {}
         facts["differences"] = differences(revision, service)
         try:
-            return {**facts, **self._act(service, current, history, found, facts)}
+            end = self._act(service, current, history, found, facts)
         except DeploymentFailed as error:
             if error.facts.get("current") == facts["from"]["version"]:
                 facts["undo"] = None
             error.facts = {**facts, **error.facts}
             raise
+        return {**facts, **end}
 
     def _wish(self, current: Json) -> target.Wish:
         now = current["taskDefinitionArn"]
