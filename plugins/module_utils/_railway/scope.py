@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 from ansible_collections.sre.remediation.plugins.module_utils._railway.client import Client
@@ -26,11 +26,12 @@ _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Place:
-    """An environment of a project. ``label`` is how people call it."""
+    """An environment of a project; names are empty where only ids were given."""
 
     project_id: str
     environment_id: str
-    label: str = ""
+    project_name: str = ""
+    environment_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def place(client: Client, project: str | None, environment: str | None) -> Place
     A project token belongs to one environment: project and environment may be left out then, and must fit where given.
     """
     if project and environment and is_id(project) and is_id(environment):
-        return Place(project, environment, environment)
+        return Place(project, environment)
     if client.connection.token_type == "project":
         return _of_token(client.execute("ProjectToken")["projectToken"], project, environment)
     if not project or not environment:
@@ -87,7 +88,7 @@ def place(client: Client, project: str | None, environment: str | None) -> Place
     found = pick("environment", environment, environments)
     if found.get("canAccess") is False:
         raise RemediationError(f"environment: this token may not see {environment}", "unauthorized")
-    return Place(project_id, found["id"], f"{project}/{found['name']}")
+    return Place(project_id, found["id"], "" if is_id(project) else project, found["name"])
 
 
 def _of_token(token: Json, project: str | None, environment: str | None) -> Place:
@@ -99,8 +100,8 @@ def _of_token(token: Json, project: str | None, environment: str | None) -> Plac
             raise RemediationError(
                 f"{option}: this project token belongs to {node['name']}, not to {wanted}", "wrong_scope"
             )
-    label = f"{token['project']['name']}/{token['environment']['name']}"
-    return Place(token["projectId"], token["environmentId"], label)
+    names = (token["project"]["name"], token["environment"]["name"])
+    return Place(token["projectId"], token["environmentId"], *names)
 
 
 def projects(client: Client) -> list[Json]:
@@ -119,8 +120,8 @@ def scope(client: Client, project: str | None, environment: str | None, service:
         raise RemediationError("service: an empty one names nothing", "invalid_option")
     where = place(client, project, environment)
     if is_id(service):
-        return Scope(where.project_id, where.environment_id, where.label, service, service)
+        return Scope(*astuple(where), service, service)
     variables = {"environmentId": where.environment_id}
     nodes = client.pages("EnvironmentServices", variables, ("environment", "serviceInstances"), PAGE)
     found = pick("service", service, nodes, "serviceId", "serviceName")
-    return Scope(where.project_id, where.environment_id, where.label, found["serviceId"], found["serviceName"])
+    return Scope(*astuple(where), found["serviceId"], found["serviceName"])
