@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -41,3 +42,23 @@ def engine() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def lab(engine: None) -> None:
     """The lab, for all the tests that ask for it; nothing of it stays behind."""
+
+
+def start_part(name: str) -> dict[str, str]:
+    """Start an optional part of the lab; return what its clients need in their environment."""
+    subprocess.run([ROOT / "tests/lab/up", "--with", name], check=True)
+    state = Path(os.environ.get("LAB_STATE") or ROOT / ".lab" / (os.environ.get("LAB_PROJECT") or "sre-lab"))
+    environment: dict[str, str] = json.loads((state / name / "environment.json").read_text(encoding="utf-8"))
+    return environment
+
+
+@pytest.fixture(scope="session")
+def aws_lab(engine: None) -> dict[str, str]:
+    """The lab's double of AWS with its services, for all the tests that ask for it; the environment of its clients."""
+    return start_part("aws")
+
+
+@pytest.fixture(scope="session")
+def railway_lab(engine: None) -> dict[str, str]:
+    """The lab's double of Railway with its project, for all the tests that ask for it; the environment of its clients."""
+    return start_part("railway")
