@@ -241,7 +241,7 @@ FAULTS = (
         cause="missing_index",
         inject=lambda lab: hold(lab, "scan=1"),
         symptom=_sessions(
-            "query LIKE '%FROM lab_items%' AND state = 'active' AND query_start < now() - interval '2.5 s'", 1
+            "query LIKE '%FROM lab_items%' AND state = 'active' AND query_start < now() - interval '1.5 s'", 1
         ),
     ),
 )
