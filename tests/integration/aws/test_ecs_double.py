@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 LAB = Path(__file__).resolve().parents[2] / "lab"
 PORT_BASE = int(os.environ.get("LAB_PORT_BASE", "18000"))
-SECONDS = 60
+SECONDS = 120
 PLAIN = Config(retries={"total_max_attempts": 1})
 """Every call once, so that an injected fault shows."""
 
@@ -81,7 +81,7 @@ def code_of(call: Callable[..., Any], **arguments: Any) -> str:
 
 
 def break_it(fault: str) -> None:
-    subprocess.run([LAB / "break", fault], check=True, capture_output=True, text=True, timeout=150)
+    subprocess.run([LAB / "break", fault], check=True, capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +92,9 @@ def double(aws_lab: dict[str, str]) -> Ecs:
 @pytest.fixture
 def ecs(double: Ecs) -> Iterator[Ecs]:
     """The double in its healthy state, before and after."""
-    subprocess.run([LAB / "up", "--with", "aws", "--reset"], check=True, capture_output=True, timeout=150)
+    subprocess.run([LAB / "up", "--with", "aws", "--reset"], check=True, capture_output=True, timeout=300)
     yield double
-    subprocess.run([LAB / "up", "--with", "aws", "--reset"], check=True, capture_output=True, timeout=150)
+    subprocess.run([LAB / "up", "--with", "aws", "--reset"], check=True, capture_output=True, timeout=300)
 
 
 def test_a_healthy_service_has_a_previous_version_and_serves_the_current_one(ecs: Ecs) -> None:
