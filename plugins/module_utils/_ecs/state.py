@@ -22,6 +22,7 @@ from datetime import datetime, timedelta
 
 from ansible_collections.sre.remediation.plugins.module_utils._aws import iso, short
 from ansible_collections.sre.remediation.plugins.module_utils._ecs import definition as definitions
+from ansible_collections.sre.remediation.plugins.module_utils._ecs.history import GOING_BACK, IN_FLIGHT
 from ansible_collections.sre.remediation.plugins.module_utils._ecs.wait import primary_of
 from ansible_collections.sre.remediation.plugins.module_utils._service import STATUS_ORDER, State, empty_state
 
@@ -195,8 +196,32 @@ def service_state(name: str, seen: Seen, now: datetime) -> State:
             for event in sorted(service.get("events") or [], key=lambda event: str(event.get("createdAt")))
         ][-SHOWN_EVENTS:],
     )
+    state["deployment"] = newest_deployment(seen, primary, failures, main["name"])
     state["ecs"] = details(seen, service, definition, main)
     return state
+
+
+def newest_deployment(seen: Seen, primary: Json, failures: list[Json], container: str) -> Json:
+    """Return what became of the newest deployment: ``{version, status, error}``, status one of in_progress, succeeded
+    and failed. One whose tasks fail again and again while none runs has failed, although ECS goes on trying."""
+    newest = seen.rollouts[-1] if seen.rollouts else None
+    if newest:
+        version, said, reason = newest["version"], newest["status"], newest["reason"]
+        status = "in_progress" if said in IN_FLIGHT else "succeeded" if said == "SUCCESSFUL" else "failed"
+    else:
+        version, said, reason = primary.get("taskDefinition"), primary.get("rolloutState"), ""
+        status = {"COMPLETED": "succeeded", "FAILED": "failed"}.get(said or "", "in_progress")
+        reason = primary.get("rolloutStateReason") or ""
+    own = newest is None or version == primary.get("taskDefinition")
+    if status == "in_progress" and said not in GOING_BACK and own:
+        lost = max(len(failures), primary.get("failedTasks") or 0)
+        status = "failed" if lost >= LOOP_FAILURES and not primary.get("runningCount") else status
+    told = failures or [task for task in seen.tasks if task.get("taskDefinitionArn") == version and failed(task)]
+    last = exit_of(max(told, key=_stopped_at), container) if told and status == "failed" else None
+    words = [reason] if status == "failed" else []
+    if last:
+        words.append(last["reason"] + (f", exit code {last['code']}" if last["code"] is not None else ""))
+    return {"version": version, "status": status, "error": "; ".join(word for word in words if word) or None}
 
 
 def _stopped_at(task: Json) -> str:
