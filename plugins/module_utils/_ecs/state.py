@@ -88,6 +88,9 @@ def exit_of(task: Json, name: str | None) -> Json | None:
     reasons = [container.get("reason"), task.get("stoppedReason")]
     text = "; ".join(dict.fromkeys(reason for reason in reasons if reason)) or str(task.get("stopCode") or "stopped")
     oom = any(word in text for word in OUT_OF_MEMORY)
+    if failed_check(task) and not oom:
+        # It was told to end, and its exit code says no more than that.
+        code = None
     return {
         "code": code,
         "reason": "out of memory" if oom else text,
@@ -96,9 +99,15 @@ def exit_of(task: Json, name: str | None) -> Json | None:
     }
 
 
+def failed_check(task: Json) -> bool:
+    """Tell whether ECS stopped a task because a health check failed, that of the container or of a load balancer."""
+    reason = task.get("stoppedReason") or ""
+    return is_stopped(task) and "failed" in reason and "health check" in reason
+
+
 def failed(task: Json) -> bool:
-    """Tell whether a stopped task ended by itself or never came up, and not because it was told to."""
-    return is_stopped(task) and task.get("stopCode") not in ORDERLY_STOPS
+    """Tell whether a stopped task ended by itself, never came up or was found unhealthy, and was not just told to end."""
+    return is_stopped(task) and (task.get("stopCode") not in ORDERLY_STOPS or failed_check(task))
 
 
 def start_error_of(task: Json, name: str | None) -> str | None:
@@ -169,9 +178,10 @@ def service_state(name: str, seen: Seen, now: datetime) -> State:
     if not any(item["status"] == "running" for item in instances):
         start_error = next((text for task in reversed(failures) if (text := start_error_of(task, main["name"]))), None)
     lost = missing_secrets(start_error, main)
-    last = next((exit for task in reversed(ended) if (exit := exit_of(task, main["name"]))), None)
-    if last and not failed(ended[-1]):
-        last = {**last, "code": last["code"] if last["code"] is not None else 0}
+    last = exit_of(ended[-1], main["name"]) if ended else None
+    if last and last["code"] is None and not last["oom_killed"] and not failed_check(ended[-1]):
+        # It never ran, which start_error tells.
+        last = None
     names = [each for each in definitions.env_names(main) if each not in lost]
     state.update(
         desired=service.get("desiredCount") or 0,
@@ -183,7 +193,7 @@ def service_state(name: str, seen: Seen, now: datetime) -> State:
         previous_version=seen.previous,
         started_at=max((item["started_at"] for item in instances if item["started_at"]), default=None),
         restarts=len(failures),
-        last_exit=last if last and last["code"] is not None or last and last["oom_killed"] else None,
+        last_exit=last,
         instances=instances,
         limits=definitions.limits(definition, main),
         env_names=names,
