@@ -15,7 +15,7 @@ from .client import Client
 from .definitions import API, CLUSTER, DATABASE
 
 CRASHING, WITHOUT_COMMAND, WITHOUT_DEFAULTS = "1.2.0-bad", "1.2.2-bad", "1.3.0-bad"
-SECONDS = 60
+SECONDS = 120
 NEVER_HEALTHY = "curl -fsS -m 2 -o /dev/null http://127.0.0.1:8000/api/ready || exit 1"
 NO_BREAKER = {"enable": False, "rollback": False}
 ROLLING_BACK = {"enable": True, "rollback": True}
@@ -273,7 +273,7 @@ FAULTS: tuple[Fault, ...] = (
         lambda lab: _failing(lab) and _silent(lab),
         seconds=SECONDS,
     ),
-    Fault("ecs-stopped", API_HOST, "sets the API's desired count to 0", "stopped", _scale(API, 0), _silent),
+    Fault("ecs-stopped", API_HOST, "sets the API's desired count to 0", "stopped", _scale(API, 0), _silent, SECONDS),
     Fault(
         "ecs-database-stopped",
         ("database_ecs", "api_ecs"),
@@ -281,6 +281,7 @@ FAULTS: tuple[Fault, ...] = (
         "stopped",
         _scale(DATABASE, 0),
         _no_database,
+        seconds=SECONDS,
     ),
     Fault(
         "ecs-throttled",

@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from .ministack_seams import Scope
 from .rollout import Limits
-from .wire import Data, now, number, tail
+from .wire import Data, Scope, now, number, tail
 
 ENDED = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
 """States a service deployment never leaves."""
