@@ -8,12 +8,13 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from . import compose_plugin, engine, images, stack
+from . import compose_plugin, engine, images, parts, stack
 from .docker import Docker
 from .faults.model import Lab
-from .faults.registry import as_data, as_text, find_fault
+from .faults.registry import FAULTS, as_data, as_text, find_fault
 from .settings import LAB_DIRECTORY, PORT_OFFSETS, Settings, read_settings
 from .shell import LabError, say, wait_until
 from .state_files import remove_state
@@ -39,32 +40,47 @@ def up(arguments: list[str]) -> int:
         "--reset", action="store_true", help="only bring the services back; the rest is known to be there"
     )
     parser.add_argument("--no-cache", action="store_true", help="build all images anew")
+    parser.add_argument(
+        "--with",
+        dest="parts",
+        action="append",
+        default=[],
+        choices=list(parts.PARTS),
+        help="start this part too (repeat for more than one); with --reset, bring back only the parts named",
+    )
     options = parser.parse_args(arguments)
+    wanted = [parts.PARTS[name] for name in options.parts]
     started = time.monotonic()
     settings = read_settings()
     with stack.locked(settings):
         if options.reset:
             docker = Docker(engine.engine_address())
         else:
-            docker = engine.ensure_engine(settings)
-            compose_plugin.ensure_compose()
-            _ensure_images(docker, rebuild=options.no_cache)
-        engine.link_socket(docker, settings)
-        stack.bring_up(docker, settings)
+            with _alone_on_this_machine():
+                docker = engine.ensure_engine(settings)
+                compose_plugin.ensure_compose()
+                images.ensure_images(docker, rebuild=options.no_cache)
+        if not (options.reset and wanted):
+            engine.link_socket(docker, settings)
+            stack.bring_up(docker, settings)
+        for part in wanted:
+            part.bring_up(Lab(docker, settings))
+            parts.write_environment(part, settings)
         if not options.reset:
             images.remove_superseded(docker)
     say(f"{settings.project} is healthy after {time.monotonic() - started:.1f} s")
     if not options.reset:
-        print(addresses(settings))
+        print("\n".join([addresses(settings), *(parts.addresses(part, settings) for part in wanted)]))
     return 0
 
 
-def _ensure_images(docker: Docker, *, rebuild: bool) -> None:
-    """Build the images while no other lab of this checkout builds them."""
+@contextmanager
+def _alone_on_this_machine() -> Iterator[None]:
+    """Keep other labs of this checkout from installing, starting or building the same things at the same time."""
     directory = os.open(LAB_DIRECTORY, os.O_RDONLY)
     try:
         fcntl.flock(directory, fcntl.LOCK_EX)
-        images.ensure_images(docker, rebuild=rebuild)
+        yield
     finally:
         os.close(directory)
 
@@ -96,6 +112,7 @@ def down(arguments: list[str]) -> int:
         return 0
     with stack.locked(settings):
         stack.claim(docker, settings)
+        parts.take_down(Lab(docker, settings))
         stack.take_down(docker, settings)
         if options.purge:
             images.remove_superseded(docker)
@@ -116,16 +133,18 @@ def break_(arguments: list[str]) -> int:
     parser.add_argument("--list", action="store_true", help="show what can be broken")
     parser.add_argument("--json", action="store_true", help="show it as JSON, for programs")
     options = parser.parse_args(arguments)
+    faults = {**FAULTS, **parts.faults()}
     if options.list or options.json:
-        print(json.dumps(as_data(), indent=2) if options.json else as_text())
+        print(json.dumps(as_data(faults), indent=2) if options.json else as_text(faults))
         return 0
     if not options.fault:
         parser.error("name a fault, or use --list")
-    fault = find_fault(options.fault)
+    fault = find_fault(options.fault, faults)
     settings = read_settings()
     lab = Lab(Docker(engine.engine_address()), settings)
-    if not lab.state("db"):
+    if fault.name in FAULTS and not lab.state("db"):
         raise LabError(f"the lab {settings.project} is not up; start it with tests/lab/up")
+    parts.require_part_of(fault, lab)
     with stack.locked(settings):
         fault.inject(lab)
         seconds = wait_until(f"the fault {fault.name} to show", lambda: fault.symptom(lab), seconds=fault.seconds)

@@ -32,6 +32,17 @@ PORT_OFFSETS: Mapping[str, int] = {
 }
 """Published port of each service, counted from the port base."""
 
+PART_PORT_OFFSETS: Mapping[str, int] = {
+    "aws": 66,
+    "railway": 67,
+    "railway_control": 68,
+    "ecs_api": 100,
+    "ecs_database": 101,
+    "railway_api": 120,
+    "railway_database": 121,
+}
+"""Ports of the optional parts: their doubles of a cloud's API, and where the services they run take their traffic."""
+
 DEFAULT_PROJECT = "sre-lab"
 DEFAULT_PORT_BASE = 18000
 
@@ -51,7 +62,7 @@ class Settings:
         return self.socket_directory / "docker.sock"
 
     def port(self, service: str) -> int:
-        return self.port_base + PORT_OFFSETS[service]
+        return self.port_base + {**PORT_OFFSETS, **PART_PORT_OFFSETS}[service]
 
     def url(self, service: str, path: str = "") -> str:
         return f"http://127.0.0.1:{self.port(service)}{path}"
@@ -68,7 +79,7 @@ def read_settings(environ: Mapping[str, str] | None = None, uid: int | None = No
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", project):
         raise LabError(f"LAB_PROJECT={project!r}: use up to 40 of a-z, 0-9, - and _, beginning with a letter or digit")
     base_text = environ.get("LAB_PORT_BASE") or str(DEFAULT_PORT_BASE)
-    highest = 65535 - max(PORT_OFFSETS.values())
+    highest = 65535 - max({**PORT_OFFSETS, **PART_PORT_OFFSETS}.values())
     if not base_text.isdecimal() or not 1024 <= int(base_text) <= highest:
         raise LabError(f"LAB_PORT_BASE={base_text!r}: use a number from 1024 to {highest}")
     state = environ.get("LAB_STATE")
