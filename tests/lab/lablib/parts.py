@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 
 from aws.part import PART as AWS
+from railway.part import PART as RAILWAY
 
 from .faults.model import Fault, Lab
 from .part import Part
@@ -16,7 +17,7 @@ from .settings import Settings
 from .shell import LabError
 from .state_files import write_file
 
-PARTS: Mapping[str, Part] = {part.name: part for part in (AWS,)}
+PARTS: Mapping[str, Part] = {part.name: part for part in (AWS, RAILWAY)}
 
 
 def faults() -> dict[str, Fault]:
