@@ -16,6 +16,7 @@ CASES = [
     ("nothing to do", Limits(2), counts(new=(2, 2)), 0, 0),
     ("a rollout begins beside the old tasks", Limits(2), counts(old=(2, 2)), 2, 0),
     ("old ones wait for the new ones", Limits(2), counts(new=(2, 0), old=(2, 2)), 0, 0),
+    ("old ones stay until they are relieved, even where fewer would do", Limits(2, 50), counts((2, 0), (2, 2)), 0, 0),
     ("one new one relieves one old one", Limits(2), counts(new=(2, 1), old=(2, 2)), 0, 1),
     ("all new ones relieve all old ones", Limits(2), counts(new=(2, 2), old=(2, 2)), 0, 2),
     ("old ones that are broken do not count", Limits(1), counts(new=(1, 1), old=(1, 0)), 0, 1),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from aws.double import rollout
+from aws.double import baseline, rollout
 from aws.double.deployment_actions import DeploymentActions
 from aws.double.model import Revision, Service, Task, World
 from aws.double.observer import UNHEALTHY
@@ -146,7 +146,8 @@ def test_without_rollback_the_circuit_breaker_stops_starting_and_leaves_the_good
     stage = two_good(STAYING)
     stage.deploy(3)
     stage.fail(3)
-    stage.fail(3)
+    stage.step()
+    assert stage.pending() == []
     assert stage.shown() == [("td/app:3", "FAILED"), ("td/app:2", "COMPLETED")]
     assert stage.running() == ["td/app:2"] and stage.history()[0] == "STOPPED"
     assert stage.service.history[0].failed_tasks == 3
@@ -257,3 +258,27 @@ def test_a_deleted_service_drains() -> None:
     stage.step()
     stage.step()
     assert stage.service.status == "INACTIVE" and stage.running() == []
+
+
+def test_a_reset_takes_back_the_past_and_lets_no_old_task_run_beside_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baseline, "snapshot_task_definitions", dict)
+    monkeypatch.setattr(baseline, "restore_task_definitions", lambda known: None)
+    stage = two_good(ON)
+    stage.service.settings["deploymentConfiguration"].update(minimumHealthyPercent=0, maximumPercent=100)
+    healthy = baseline.Baseline(stage.world)
+    good = stage.service.primary
+    stage.deploy(3)
+    stage.fail(1)
+    stopping: list[Task] = []
+    monkeypatch.setattr(stage.scheduler.runner, "stop", stopping.append)
+    stage.succeed()
+    healthy.restore(stage.world, stage.scheduler.runner)
+    assert stage.service.primary is good and (good.rollout, len(stage.service.history)) == ("COMPLETED", 2)
+    stage.step()
+    assert len(stopping) == 1 and not [task for task in stage.world.tasks.values() if task.live]
+    stopping[0].last_status = "STOPPED"
+    stage.world.forget_old_tasks()
+    stage.step()
+    stage.succeed()
+    assert stage.running() == ["td/app:2"] and len(stage.world.tasks) == 1
+    assert stage.history() == ["SUCCESSFUL", "SUCCESSFUL"] and good.failed_tasks == 0

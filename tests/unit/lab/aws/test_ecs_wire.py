@@ -33,6 +33,7 @@ def test_pages_lead_to_the_end() -> None:
             break
         data = {"maxResults": 2, "nextToken": answer["nextToken"]}
     assert found == list(range(5))
+    assert "nextToken" not in page(range(4), {"maxResults": 4}, "numbers")
     assert len(page(range(50), {}, "numbers", default=10)["numbers"]) == 10
 
 
