@@ -36,6 +36,8 @@ class Request:
 
     :ivar accept: statuses that end a chain of redirects (a redirect that is expected is not followed).
     :ivar tls: an ``ssl.SSLContext`` for https URLs.
+    :ivar content: what is sent as the body.
+    :ivar body_limit: bytes of the answer's body that are kept.
     """
 
     url: str
@@ -45,6 +47,8 @@ class Request:
     accept: frozenset[int] = frozenset({200})
     use_proxy: bool = False
     tls: t.Any = None
+    content: bytes | None = None
+    body_limit: int = BODY_LIMIT
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,9 @@ class Answer:
     """What came back. ``symptom`` is null when a complete answer arrived, whatever its status.
 
     :ivar seconds: (float) from the start of name resolution to the end of the body.
-    :ivar truncated: (bool) the body was longer than ``BODY_LIMIT``.
+    :ivar truncated: (bool) the body was longer than the request's ``body_limit``.
+    :ivar headers: the last answer's headers, names in lower case.
+    :ivar sent: (bool) false when the request surely did not reach the server: there was no connection to send it on.
     """
 
     seconds: float
@@ -61,6 +67,8 @@ class Answer:
     truncated: bool = False
     symptom: str | None = None
     error: str | None = None
+    headers: t.Mapping[str, str] = field(default_factory=dict)
+    sent: bool = False
 
 
 class _Failed(Exception):
@@ -120,10 +128,12 @@ def fetch(request: Request, timeout: float) -> Answer:
     return Answer(
         seconds=time.monotonic() - started,
         status=partial.status,
-        body=bytes(partial.body[:BODY_LIMIT]).decode("utf-8", errors="replace"),
-        truncated=len(partial.body) > BODY_LIMIT,
+        body=bytes(partial.body[: request.body_limit]).decode("utf-8", errors="replace"),
+        truncated=len(partial.body) > request.body_limit,
         symptom=symptom,
         error=error,
+        headers=partial.headers,
+        sent=partial.sent,
     )
 
 
@@ -132,7 +142,9 @@ class _Partial:
 
     def __init__(self) -> None:
         self.status: int | None = None
+        self.headers: dict[str, str] = {}
         self.body = bytearray()
+        self.sent = False
 
 
 def classify(problem: BaseException) -> tuple[str, str]:
@@ -176,19 +188,21 @@ def _exchange(
     request: Request, url: str, method: str, headers: dict[str, str], deadline: _Deadline, partial: _Partial
 ) -> str | None:
     """One request and its answer, into ``partial``. Returns the Location header."""
-    partial.status, partial.body = None, bytearray()
+    partial.status, partial.headers, partial.body = None, {}, bytearray()
     parts = urlsplit(url)
     connection, target = _connect(request, parts, deadline)
     try:
-        connection.request(method, target, headers=_headers(parts, headers))
+        partial.sent = True
+        connection.request(method, target, body=request.content, headers=_headers(parts, headers))
         response = connection.getresponse()
         partial.status = response.status
-        while len(partial.body) <= BODY_LIMIT:
-            block = response.read1(BODY_LIMIT + 1 - len(partial.body))
+        partial.headers = {name.lower(): value for name, value in response.headers.items()}
+        while len(partial.body) <= request.body_limit:
+            block = response.read1(request.body_limit + 1 - len(partial.body))
             if not block:
                 break
             partial.body += block
-        if len(partial.body) <= BODY_LIMIT and method != "HEAD" and response.length:
+        if len(partial.body) <= request.body_limit and method != "HEAD" and response.length:
             raise _Failed("reset", "connection closed before the body was complete")
         return response.headers.get("Location")
     finally:

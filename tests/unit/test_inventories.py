@@ -15,12 +15,13 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = ROOT / "inventories/docker"
+EXAMPLES = (ROOT / "inventories/docker", ROOT / "inventories/railway")
 SPECIFICATION = ROOT / "roles/api_down/meta/argument_specs.yml"
 # What the runbooks say of each system: the group the playbooks heal, its host, where it is healthy, what it is called.
 RUNBOOKS = {
     "mestres-do-cafe": ("mestres-api", ":5001/api/health", {"project": "mestres-do-cafe", "service": "api"}),
     "conectcrm": ("conectcrm-backend", ":3001/health", {"project": "conectcrm", "service": "backend"}),
+    "etp-express": ("etp-backend", "/api/health", {"service": "backend"}),
     "rag-backend": ("rag-backend", ":8000/health", {"port": 8000, "chdir": "/opt/rag-backend"}),
 }
 
@@ -28,9 +29,15 @@ example = pytest.mark.parametrize("name", sorted(RUNBOOKS))
 
 
 @cache
+def files() -> dict[str, Path]:
+    """Return the file of each example."""
+    return {path.stem: path for directory in EXAMPLES for path in directory.glob("*.yml")}
+
+
+@cache
 def inventory(name: str) -> dict[str, Any]:
     """Return what ansible-inventory makes of one example."""
-    command = ["ansible-inventory", "-i", str(EXAMPLES / f"{name}.yml"), "--list"]
+    command = ["ansible-inventory", "-i", str(files()[name]), "--list"]
     environment = {**os.environ, "ANSIBLE_INVENTORY_UNPARSED_FAILED": "true"}
     result = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
@@ -56,7 +63,7 @@ def specification() -> dict[str, Any]:
 
 
 def test_every_example_is_known_to_these_tests() -> None:
-    assert {path.stem for path in EXAMPLES.glob("*.yml")} == set(RUNBOOKS)
+    assert files().keys() == RUNBOOKS.keys()
 
 
 @example
@@ -65,7 +72,8 @@ def test_the_runbook_s_names_and_ports(name: str) -> None:
     assert inventory(name)["api"]["hosts"] == [host]
     service = services(name)[host]
     assert service["service_health_url"].endswith(health)
-    place = service["service_docker" if service["service_platform"] == "docker" else "service_process"]
+    places = {"docker": "service_docker", "host": "service_process", "railway": "service_railway"}
+    place = service[places[service["service_platform"]]]
     assert names.items() <= place.items()
 
 
@@ -103,7 +111,7 @@ def test_the_specification_would_refuse_an_unknown_or_ill_typed_variable() -> No
 
 @example
 def test_only_example_addresses(name: str) -> None:
-    text = (EXAMPLES / f"{name}.yml").read_text(encoding="utf-8")
+    text = files()[name].read_text(encoding="utf-8")
     addresses = re.findall(r"https?://([^/:\s]+)|ansible_host: (\S+)", text)
     assert addresses and all("".join(found).endswith(".example.com") for found in addresses)
     assert not re.search(r"\b\d{1,3}(\.\d{1,3}){3}\b", text)
