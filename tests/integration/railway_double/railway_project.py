@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import sys
 import time
 import urllib.parse
@@ -75,6 +76,7 @@ class Project:
         state = self.control.call("state")
         self.id, self.environment_id = state["project"], state["environment"]
         self.api, self.db = (state["services"][name]["id"] for name in ("api", "db"))
+        self.lab = os.environ.get("LAB_PROJECT") or "sre-lab"
         self.volume = state["volumes"]["db-volume"]
 
     @property
