@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import sys
 import time
@@ -96,8 +97,6 @@ class Railway:
         """The version that users are served."""
         url = self.environment["LAB_RAILWAY_API_URL"] + "/api/health"
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5) as answer:
-            import json
-
             return str(json.load(answer)["version"])
 
     def settle(self) -> None:
