@@ -41,6 +41,8 @@ class Plan:
     database_image: str
     api_variables: dict[str, str]
     database_password: str
+    schema: int
+    """Version of the database's schema the newest release needs."""
 
 
 def stable_id(plan: Plan, what: str) -> str:
@@ -67,7 +69,7 @@ def new_world(plan: Plan, clock: Clock) -> World:
     api = _service(plan, world, "api", API_RUNTIME, {"repo": REPOSITORY}, plan.api_port)
     api.variables = {**plan.api_variables, "DATABASE_URL": "${{db.DATABASE_URL}}", "PORT": str(API_RUNTIME.port)}
     api.commit = world.commits[REPOSITORY][-1].hash
-    api.settings |= {"healthcheckPath": "/api/health", "healthcheckTimeout": 15}
+    api.settings |= {"healthcheckPath": "/api/health", "healthcheckTimeout": 60}
     volume = VolumeInstance(
         id=stable_id(plan, "volume-instance"),
         volume_id=stable_id(plan, "volume"),
@@ -97,20 +99,14 @@ def _service(plan: Plan, world: World, name: str, runtime: Runtime, source: dict
 
 
 async def seed(double: Double, plan: Plan) -> None:
-    """Bring the project up: the database, its schema, then the API with the history of its releases."""
+    """Bring the project up: the database, its schema, then the API with the history of its releases. What an earlier
+    double has left working is gone on with."""
     world = double.world
     database, api = world.named("db"), world.named("api")
     await double.runner.ensure_network()
     await double.runner.ensure_volume(double.runner.volume_of(database).volume)  # type: ignore[union-attr]
     image = plan.database_image
-    served = await _record(double, plan, database, image, age=timedelta(days=20), meta={"image": image})
-    kept = await _adopt(double, served)
-    await double.runner.remove_containers(keep=kept)
-    await double.runner.remove_extra_volumes()
-    if not kept:
-        await double.runner.add_replica(served)
-    double.runner.switch_traffic(served)
-    await _healthy(double, served)
+    stored = await _record(double, plan, database, image, age=timedelta(days=20), meta={"image": image})
     history = []
     for commit, days in zip(world.commits[REPOSITORY], range(9 * len(plan.api_images), 0, -9)):
         meta = {"repo": REPOSITORY, "branch": "main", "commitHash": commit.hash, "commitMessage": commit.message}
@@ -118,11 +114,19 @@ async def seed(double: Double, plan: Plan) -> None:
     for old in history[:-1]:
         old.status = "REMOVED"
         old.removed_at = double.clock.now() - timedelta(hours=2)
-    if not kept:
-        await migrate(double, history[-1])
-    await double.runner.add_replica(history[-1])
-    await _healthy(double, history[-1])
-    double.runner.switch_traffic(history[-1])
+    served = history[-1]
+    kept = {await _adopt(double, stored), await _adopt(double, served)}
+    await double.runner.remove_containers(keep=kept)
+    await double.runner.remove_extra_volumes()
+    if not stored.replicas:
+        await double.runner.add_replica(stored)
+        await _healthy(double, stored)
+        await _migrate_unless(double, stored, plan.schema, served)
+    if not served.replicas:
+        await double.runner.add_replica(served)
+    for deployment in (stored, served):
+        await _healthy(double, deployment)
+        double.runner.switch_traffic(deployment)
 
 
 async def _adopt(double: Double, deployment: Deployment) -> str:
@@ -174,9 +178,12 @@ async def _record(
     return deployment
 
 
-async def migrate(double: Double, deployment: Deployment) -> None:
-    """Bring the database to the schema of a release, in a container of it that ends."""
+async def _migrate_unless(double: Double, stored: Deployment, schema: int, deployment: Deployment) -> None:
+    """Unless the database has this schema, bring it there in a container of the release that ends."""
     runner = double.runner
+    query = f'test "$(psql -At -c "SELECT max(version) FROM schema_version" orders)" = {schema}'
+    if await runner.engine.execute(stored.replicas[0].container, ("sh", "-c", query)) == 0:
+        return
     spec = runner.spec(deployment, task="migrate")
     spec["Cmd"] = ["python3", "-m", "app.migrate"]
     del spec["NetworkingConfig"], spec["Labels"][f"{runner.part_label}.deployment"]
