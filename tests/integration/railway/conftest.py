@@ -85,6 +85,11 @@ class Railway:
         found = [item for item in self.control.deployments("api") if item["status"] == "REMOVED"]
         return next(item["id"] for item in found if item["digest"] not in (None, digest))
 
+    def can_go_back(self) -> bool:
+        """Whether Railway still keeps the image of an earlier deployment."""
+        nodes = self.client().execute("Deployments", {**self.scope().ids, "first": 50})["deployments"]["edges"]
+        return any(edge["node"]["canRollback"] for edge in nodes if edge["node"]["status"] == "REMOVED")
+
     def serving(self, service: str = "api") -> dict[str, Any]:
         found = self.control.serving(service)
         assert found, self.control.deployments(service)
@@ -95,7 +100,7 @@ class Railway:
 
     def version(self) -> str:
         """The version that users are served."""
-        url = self.environment["LAB_RAILWAY_API_URL"] + "/api/health"
+        url = self.environment["LAB_RAILWAY_API_URL"] + "/api/version"
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5) as answer:
             return str(json.load(answer)["version"])
 
@@ -124,7 +129,7 @@ def railway(whole_railway, monkeypatch):
         control.call("reset")
     whole_railway.settle()
     serving = control.serving("api")
-    if serving is None or serving["status"] != "SUCCESS" or serving["stopped"]:
+    if serving is None or serving["status"] != "SUCCESS" or serving["stopped"] or not whole_railway.can_go_back():
         control.call("reset")
     # More than a busy machine needs to start a container; a test of the health check sets less.
     control.call("settings", service="api", settings={"healthcheckTimeout": 60})
@@ -132,6 +137,7 @@ def railway(whole_railway, monkeypatch):
     yield whole_railway
     control.call("clear")
     control.switch(**DEFAULTS)
+    control.call("clock", factor=1)
     control.call("incident")
     control.call("release")
 

@@ -57,7 +57,7 @@ WRONG = [
     ("200 two factors", errors("Two Factor Authentication Required"), "unauthorized", False, True),
     ("200 partial data", errors("Cannot read it", data={"a": 1}), "railway_error", False, False),
     ("200 problem", errors("Problem processing request"), "railway_problem", True, False),
-    ("200 internal", errors("x", extensions={"code": "INTERNAL_SERVER_ERROR"}), "railway_problem", True, False),
+    ("200 refused", errors("Cannot", extensions={"code": "INTERNAL_SERVER_ERROR"}), "railway_error", False, False),
     ("503 with errors", errors("x", status=503), "railway_problem", True, False),
     ("200 too quickly", errors("You are creating too quickly"), "rate_limited", True, True),
     ("200 deploy limit", errors("Service deployment rate limit exceeded"), "rate_limited", True, True),
