@@ -16,6 +16,20 @@ ROOT = Path(__file__).resolve().parent.parent
 # Quick and telling first: a wrong decision shows before a lab is started, a faulty role before a release is tried.
 ORDER = ("unit", "quality", "integration", "faults", "release")
 
+PORTS_OF_A_WORKER = 2000
+
+
+def own_lab_of_this_worker() -> None:
+    """Give every worker of a parallel run but the first a lab of its own, beside that of the first."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    if number:
+        os.environ["LAB_PROJECT"] = f"{os.environ.get('LAB_PROJECT') or 'sre-lab'}-{number}"
+        os.environ["LAB_PORT_BASE"] = str(int(os.environ.get("LAB_PORT_BASE") or "18000") + number * PORTS_OF_A_WORKER)
+        if os.environ.get("LAB_STATE"):
+            os.environ["LAB_STATE"] += f"-{number}"
+
+
+own_lab_of_this_worker()
 init_plugin_loader([str(ROOT / "collections")])
 # ansible-playbook and its like are those beside the Python that runs the tests.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])

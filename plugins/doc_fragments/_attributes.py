@@ -63,6 +63,17 @@ attributes:
       - sre.remediation.postgres
 """
 
+    # The action group of the modules for AWS.
+    ACTIONGROUP_AWS = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/sre.remediation.aws) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - sre.remediation.aws
+"""
+
     # The action group of the modules for Railway.
     ACTIONGROUP_RAILWAY = r"""
 options: {}

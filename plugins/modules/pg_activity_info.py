@@ -33,6 +33,14 @@ options:
       - Seconds the transaction of an idle session must have been open to be among RV(idle_in_transaction).
     type: float
     default: 0.0
+  explain:
+    description:
+      - Of how many of the longest statements to show the plan, of those in the database logged in to that have been running for
+        longer than O(long_query).
+      - C(EXPLAIN) is used, never C(EXPLAIN ANALYZE), in a read-only session. No statement is run by it. It takes one more
+        round trip each, and needs the right to read the tables.
+    type: int
+    default: 0
   max_sessions:
     description:
       - Most sessions in each list, longest first.
@@ -212,6 +220,22 @@ long_queries:
   returned: success
   type: list
   elements: dict
+plans:
+  description: Plans of the longest statements, longest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Process id and start, V(PID@BACKEND_START).
+      type: str
+    plan:
+      description: Lines of the plan, without literals.
+      type: list
+      elements: str
+    reason:
+      description: Why there is no plan.
+      type: str
 idle_in_transaction:
   description:
     - Sessions that do nothing in a transaction open for longer than O(long_idle_in_transaction), longest first. Keys as in
@@ -320,6 +344,11 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 from ansible_collections.sre.remediation.plugins.module_utils._postgres import connection
 from ansible_collections.sre.remediation.plugins.module_utils._postgres.activity import activity_sql, report
+from ansible_collections.sre.remediation.plugins.module_utils._postgres.explain import longest, plans
+from ansible_collections.sre.remediation.plugins.module_utils._postgres.session import from_row
+
+LEAST = {"long_query": 0, "long_idle_in_transaction": 0, "max_sessions": 1, "query_length": 1, "explain": 0}
+"""The smallest value of each number."""
 
 
 def argument_spec() -> dict[str, t.Any]:
@@ -330,17 +359,21 @@ def argument_spec() -> dict[str, t.Any]:
         long_idle_in_transaction=dict(type="float", default=0.0),
         max_sessions=dict(type="int", default=500),
         query_length=dict(type="int", default=200),
+        explain=dict(type="int", default=0),
     )
 
 
 def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Look; RemediationError for options that cannot be used and for everything ``connection`` raises."""
-    for name, least in (("long_query", 0), ("long_idle_in_transaction", 0), ("max_sessions", 1), ("query_length", 1)):
+    for name, least in LEAST.items():
         if params[name] < least:
             raise RemediationError(f"{name}: must be {least} or greater", code="invalid_option")
     with connection.connected(params) as opened:
         [(read,)] = opened.rows(activity_sql(opened.version))
-    return report(read, params)
+        sessions = [from_row(row) for row in read["sessions"]]
+        asked = longest(sessions, read["server"]["database"], params["long_query"], params["explain"])
+        shown = plans(opened, asked)
+    return {**report(read, params), "plans": shown}
 
 
 def main() -> None:

@@ -53,7 +53,15 @@ class Workplace:
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
         }
 
-    def run(self, playbook: str = "api_down", *, cmdline: str = "", verbosity: int = 0, **extra: Any) -> Outcome:
+    def run(
+        self,
+        playbook: str = "api_down",
+        *,
+        cmdline: str = "",
+        verbosity: int = 0,
+        inventory: Path = INVENTORY,
+        **extra: Any,
+    ) -> Outcome:
         """Run ``playbooks/<playbook>.yml`` with the extra variables; never raises for a failed play."""
         result_file = self.directory / "result.json"
         result_file.unlink(missing_ok=True)
@@ -63,7 +71,7 @@ class Workplace:
             private_data_dir=runner_directory,
             project_dir=str(ROOT),
             playbook=str(ROOT / "playbooks" / f"{playbook}.yml"),
-            inventory=str(INVENTORY),
+            inventory=str(inventory),
             envvars={
                 **self.environment,
                 "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
@@ -81,11 +89,18 @@ class Workplace:
         results = json.loads(result_file.read_text(encoding="utf-8")) if result_file.exists() else []
         return Outcome(runner.rc, results, output, artifacts[-1] or {} if artifacts else {})
 
-    def start(self, *arguments: str, output: Path, **environment: str) -> subprocess.Popen[bytes]:
+    def start(
+        self,
+        *arguments: str,
+        output: Path,
+        playbook: str = "api_down",
+        inventory: Path = INVENTORY,
+        **environment: str,
+    ) -> subprocess.Popen[bytes]:
         """Start ansible-playbook itself in the background, for runs that are killed or that race."""
         with output.open("wb") as stream:
             return subprocess.Popen(
-                ["ansible-playbook", "-i", str(INVENTORY), str(ROOT / "playbooks/api_down.yml"), *arguments],
+                ["ansible-playbook", "-i", str(inventory), str(ROOT / "playbooks" / f"{playbook}.yml"), *arguments],
                 cwd=ROOT,
                 env={**os.environ, **self.environment, "SRE_REMEDIATION_RESULT_FILE": f"{output}.json", **environment},
                 stdout=stream,

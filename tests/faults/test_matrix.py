@@ -8,23 +8,35 @@ from typing import Any
 import pytest
 import world
 import yaml
+from pipeline import INVENTORY
 
 ROWS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "matrix.yml").read_text(encoding="utf-8"))
 PAGE = world.ROOT / "docs/fault-matrix.md"
 HEAD = """# Fault matrix
 
-Every row was broken for real in the lab and healed (or rightly refused) by `playbooks/api_down.yml`; the test run that proves
-it writes this page. "Dry run" means that `--check` had printed the same plan, with the same hash, and that the engine had seen
+Every row was broken for real in the lab and healed (or rightly refused) by the playbook it names; the test run that proves it
+writes this page. "Dry run" means that `--check` had printed the same plan, with the same hash, and that the engine had seen
 no change.
 
-| fault | service | platform | cause found | remedies | verdict | exit code | dry run |
-|---|---|---|---|---|---|---|---|
+| playbook | fault | service | platform | cause found | remedies | verdict | exit code | dry run |
+|---|---|---|---|---|---|---|---|---|
 """
 seen: dict[str, str] = {}
 
 
+def playbook(row: dict[str, Any]) -> str:
+    return row.get("playbook", "api_down")
+
+
 def name(row: dict[str, Any]) -> str:
-    return f"{row['fault']}-{row['target']}"
+    first = "" if playbook(row) == "api_down" else f"{playbook(row)}-"
+    return f"{first}{row['fault']}-{row['target']}"
+
+
+def settings(row: dict[str, Any]) -> dict[str, Any]:
+    """What both runs of a row are given: the playbook, its target, another inventory, more variables."""
+    inventory = {"inventory": INVENTORY.parent / row["inventory"]} if "inventory" in row else {}
+    return {"playbook": playbook(row), "target": row["target"], **inventory, **row.get("extra", {})}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,7 +54,7 @@ def test_fault(row: dict[str, Any], clean_lab, workplace) -> None:
     before = world.containers()
 
     with world.Watch() as watch:
-        plan = workplace.run(cmdline="--check", target=row["target"])
+        plan = workplace.run(cmdline="--check", **settings(row))
         assert watch.changes() == []
     assert world.containers() == before
     expected_plan = "planned" if row["remedies"] and not row.get("approve") else "refused"
@@ -51,7 +63,7 @@ def test_fault(row: dict[str, Any], clean_lab, workplace) -> None:
     assert plan.result["remedies"] == []
 
     approval = {"remediation_approve": plan.result["plan_hash"]} if row.get("approve") else {}
-    run = workplace.run(target=row["target"], **approval)
+    run = workplace.run(**settings(row), **approval)
     assert (run.result["verdict"], run.result["cause"], run.remedies) == (
         row["verdict"],
         row["cause"],
@@ -73,8 +85,8 @@ def test_fault(row: dict[str, Any], clean_lab, workplace) -> None:
     with workplace.open_ledger() as ledger:
         assert ledger.leases() == []
 
-    platform = "host" if row["target"] == "api_process" else "docker"
+    platform = row.get("platform", "host" if row["target"] == "api_process" else "docker")
     seen[name(row)] = (
-        f"| {row['fault']} | {row['target']} | {platform} | {run.result['cause']} | {', '.join(run.remedies) or 'none'} "
+        f"| {playbook(row)} | {row['fault']} | {row['target']} | {platform} | {run.result['cause']} | {', '.join(run.remedies) or 'none'} "
         f"| {run.result['verdict']} | {run.rc} | same plan |\n"
     )

@@ -13,8 +13,8 @@ from urllib.request import urlopen
 import pytest
 
 LAB = Path(__file__).resolve().parent
-ONE = {"LAB_PROJECT": "sre-lab-pair-a", "LAB_PORT_BASE": "18600"}
-TWO = {"LAB_PROJECT": "sre-lab-pair-b", "LAB_PORT_BASE": "18800"}
+ONE = {"LAB_PROJECT": "sre-lab-pair-a", "LAB_PORT_BASE": "19000"}
+TWO = {"LAB_PROJECT": "sre-lab-pair-b", "LAB_PORT_BASE": "19200"}
 
 pytestmark = pytest.mark.lab
 

@@ -13,13 +13,14 @@ Note that this module util is **PRIVATE** to the collection. It can have breakin
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ansible_collections.sre.remediation.plugins.module_utils._docker import replace
 from ansible_collections.sre.remediation.plugins.module_utils._docker.api import Engine
 from ansible_collections.sre.remediation.plugins.module_utils._docker.recreate import Replacement
 from ansible_collections.sre.remediation.plugins.module_utils._docker.select import Selector, find
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
+from ansible_collections.sre.remediation.plugins.module_utils._progress import Progress
 
 Json = dict[str, t.Any]
 
@@ -34,21 +35,6 @@ class Step:
     action: str
     before: Json
     after: Json
-
-
-@dataclass
-class Progress:
-    """What a module did so far, in the form modules return. In check mode: what it would do."""
-
-    changed: bool = False
-    actions: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    before: Json = field(default_factory=dict)
-    after: Json = field(default_factory=dict)
-
-    def as_dict(self) -> Json:
-        """Return it as modules return it."""
-        return {"changed": self.changed, "actions": self.actions, "diff": {"before": self.before, "after": self.after}}
 
 
 def options_spec() -> Json:

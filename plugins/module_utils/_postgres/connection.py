@@ -154,7 +154,7 @@ class Connection:
         """Return the rows; RemediationError with the code ``not_permitted``, ``timeout``, ``lost`` or ``sql_error``."""
         try:
             with self._raw.cursor() as cursor:
-                cursor.execute(sql, arguments or {})
+                cursor.execute(sql, arguments)  # without arguments a % in the statement is only a %
                 return cursor.fetchall()
         except psycopg2.Error as error:
             raise self._translate(error) from error

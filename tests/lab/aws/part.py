@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from lablib.background import BackgroundProcess, python_with
-from lablib.faults.model import Lab
-from lablib.health import status_of
 from lablib.part import Part
-from lablib.settings import LAB_DIRECTORY, Settings
+from lablib.settings import Settings
 
-REGION = "us-east-2"
-HEALTH_PATH = "/_ministack/health"
-
-
-def _double(settings: Settings) -> BackgroundProcess:
-    return BackgroundProcess("double", settings.state / "aws")
-
-
-def endpoint(settings: Settings) -> str:
-    return settings.url("aws")
+from . import site
+from .definitions import REGION
+from .faults import FAULTS
 
 
 def environment(settings: Settings) -> dict[str, str]:
     """Environment of an AWS client of the lab: the double takes any credentials, so these are no secret."""
     return {
-        "AWS_ENDPOINT_URL": endpoint(settings),
+        "AWS_ENDPOINT_URL": settings.url("aws"),
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "test",
@@ -31,32 +21,20 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def bring_up(lab: Lab) -> None:
-    settings = lab.settings
-    _double(settings).start(
-        [python_with("ministack"), "-m", "ministack"],
-        env={
-            "BIND_HOST": "127.0.0.1",
-            "GATEWAY_PORT": str(settings.port("aws")),
-            "MINISTACK_REGION": REGION,
-            "IOT_MTLS_ENABLED": "false",  # it would take a port of its own, on every address
-            "DOCKER_HOST": lab.docker.host,
-        },
-        ready=lambda: status_of(endpoint(settings) + HEALTH_PATH) == 200,
-        cwd=LAB_DIRECTORY,
-    )
-
-
-def take_down(lab: Lab) -> None:
-    _double(lab.settings).stop()
+def addresses(settings: Settings) -> dict[str, str]:
+    return {
+        "aws": settings.url("aws"),
+        "ecs api": site.api_url(settings, "/api/health"),
+        "ecs db": f"127.0.0.1:{settings.port('ecs_database')}",
+    }
 
 
 PART = Part(
     name="aws",
-    bring_up=bring_up,
-    take_down=take_down,
-    is_up=lambda lab: _double(lab.settings).runs(),
-    faults=(),
+    bring_up=site.bring_up,
+    take_down=site.take_down,
+    is_up=lambda lab: site.process(lab.settings).runs(),
+    faults=FAULTS,
     environment=environment,
-    addresses=lambda settings: {"aws": endpoint(settings)},
+    addresses=addresses,
 )

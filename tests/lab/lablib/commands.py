@@ -8,7 +8,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from . import compose_plugin, engine, images, parts, stack
 from .docker import Docker
@@ -55,9 +56,10 @@ def up(arguments: list[str]) -> int:
         if options.reset:
             docker = Docker(engine.engine_address())
         else:
-            docker = engine.ensure_engine(settings)
-            compose_plugin.ensure_compose()
-            _ensure_images(docker, rebuild=options.no_cache)
+            with _alone_on_this_machine():
+                docker = engine.ensure_engine(settings)
+                compose_plugin.ensure_compose()
+                images.ensure_images(docker, rebuild=options.no_cache)
         if not (options.reset and wanted):
             engine.link_socket(docker, settings)
             stack.bring_up(docker, settings)
@@ -72,12 +74,13 @@ def up(arguments: list[str]) -> int:
     return 0
 
 
-def _ensure_images(docker: Docker, *, rebuild: bool) -> None:
-    """Build the images while no other lab of this checkout builds them."""
+@contextmanager
+def _alone_on_this_machine() -> Iterator[None]:
+    """Keep other labs of this checkout from installing, starting or building the same things at the same time."""
     directory = os.open(LAB_DIRECTORY, os.O_RDONLY)
     try:
         fcntl.flock(directory, fcntl.LOCK_EX)
-        images.ensure_images(docker, rebuild=rebuild)
+        yield
     finally:
         os.close(directory)
 

@@ -24,6 +24,21 @@ FAULT_LABEL = f"{LABEL}.fault"
 FAULT_PROCESSES = "fault-processes.json"
 """File in the state directory with the identities of the processes faults started on this machine."""
 
+REPAIR = "repair.sql"
+"""File in the state directory with the SQL that puts back what a fault did to the database."""
+
+BACKUPS = "backups"
+"""Directory of the database's dumps in the state directory."""
+
+OPERATOR = """
+DO $do$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'sre') THEN
+        EXECUTE $$CREATE ROLE sre LOGIN SUPERUSER PASSWORD '{password}'$$;
+    END IF;
+END $do$;
+"""
+"""Who may use the slots that are reserved for superusers, which before PostgreSQL 16 only a superuser may."""
+
 SECONDS_TO_HEALTHY = 60
 DATA_DIRECTORY = "/data"
 SCHEMA = 2
@@ -164,8 +179,13 @@ def _prepare_database(docker: Docker, settings: Settings) -> None:
             lambda: docker.execute(database, *ready, check=False).returncode == 0,
             seconds=SECONDS_TO_HEALTHY,
         )
-    query = ("psql", "--no-align", "--tuples-only", "--command=SELECT max(version) FROM schema_version", "orders")
-    if docker.execute(database, *query, check=False).stdout.strip() != str(SCHEMA):
+    repair = settings.state / REPAIR
+    statements = OPERATOR.format(password=state_files.read_secrets(settings)["operator_password"])
+    statements += repair.read_text(encoding="utf-8") if repair.exists() else ""
+    statements += "\n\\connect orders\nSELECT 'schema', max(version) FROM schema_version;\n"
+    said = docker.execute(database, "psql", "--no-align", "--tuples-only", "postgres", stdin=statements, check=False)
+    repair.unlink(missing_ok=True)
+    if f"schema|{SCHEMA}" not in said.stdout.splitlines():
         compose(docker, settings, "run", "--rm", "--no-deps", "api", "python3", "-m", "app.migrate")
 
 

@@ -25,6 +25,7 @@ class Secrets(TypedDict):
     cache_password: str
     jwt_secret: str
     demo_password: str
+    operator_password: str
 
 
 def write_file(path: Path, text: str) -> None:
@@ -44,18 +45,20 @@ def has_secrets(state: Path) -> bool:
 
 
 def read_secrets(settings: Settings) -> Secrets:
-    """The lab's secrets, drawn on the first call."""
+    """The lab's secrets, drawn on the first call (a lab of an earlier checkout gets those it has not)."""
     path = settings.state / "secrets.json"
-    if not has_secrets(settings.state):
+    known = json.loads(path.read_text(encoding="utf-8")) if has_secrets(settings.state) else {}
+    if not known.keys() >= Secrets.__annotations__.keys():
         drawn = Secrets(
             database_password=secrets.token_urlsafe(24),
             cache_password=secrets.token_urlsafe(24),
             jwt_secret=secrets.token_urlsafe(48),
             demo_password=secrets.token_urlsafe(16),
+            operator_password=secrets.token_urlsafe(24),
         )
-        write_file(path, json.dumps(drawn, indent=2) + "\n")
-    known: Secrets = json.loads(path.read_text(encoding="utf-8"))
-    return known
+        known = {**drawn, **known}
+        write_file(path, json.dumps(known, indent=2) + "\n")
+    return Secrets(**known)
 
 
 def compose_variables(settings: Settings, api_version: str = CURRENT_RELEASE) -> dict[str, str]:

@@ -12,7 +12,7 @@ from lablib.settings import LAB_DIRECTORY, REPOSITORY
 from lablib.shell import LabError
 from lablib.stack import SCHEMA, SERVICES
 
-CAUSES = REPOSITORY / "roles" / "api_down" / "vars" / "main.yml"
+LADDERS = sorted((REPOSITORY / "roles").glob("*/vars/main.yml"))
 
 
 def test_names_are_commands_and_unique() -> None:
@@ -33,8 +33,11 @@ def test_every_fault_names_hosts_of_the_inventory() -> None:
     assert {service for fault in FAULTS.values() for service in fault.services} <= hosts
 
 
-def test_every_cause_is_one_the_role_can_find() -> None:
-    known = {rule["cause"] for rule in yaml.safe_load(CAUSES.read_text(encoding="utf-8"))["api_down_causes"]}
+def test_every_cause_is_one_a_scenario_can_find() -> None:
+    known = set()
+    for path in LADDERS:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        known |= {rule["cause"] for rule in data.get(f"{path.parts[-3]}_causes", [])}
     assert {fault.cause for fault in FAULTS.values()} <= known
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..shell import LabError
-from . import containers, processes, proxies
+from . import containers, databases, processes, proxies
 from .model import Fault
 
-FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in (*containers.FAULTS, *proxies.FAULTS, *processes.FAULTS)}
+FAULTS: Mapping[str, Fault] = {
+    fault.name: fault for fault in (*containers.FAULTS, *proxies.FAULTS, *processes.FAULTS, *databases.FAULTS)
+}
 
 
 def find_fault(name: str, faults: Mapping[str, Fault] = FAULTS) -> Fault:
