@@ -17,11 +17,16 @@ SCOPES = "all, service:<inventory host> or group:<inventory group>"
 
 class ActionModule(PipelineAction):
     ARGUMENTS = {
-        "do": {"type": "str", "required": True, "choices": ["freeze", "unfreeze", "read_attempt", "list"]},
+        "do": {
+            "type": "str",
+            "required": True,
+            "choices": ["freeze", "unfreeze", "read_attempt", "read_versions", "list"],
+        },
         "scope": {"type": "str"},
         "reason": {"type": "str"},
         "minutes": {"type": "float", "default": 60.0},
         "attempt": {"type": "str"},
+        "service": {"type": "str"},
     }
 
     def step(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -31,6 +36,10 @@ class ActionModule(PipelineAction):
                 return {"freezes": ledger.freezes()}
             if what == "read_attempt":
                 return {"attempt": self.attempt(ledger, arguments["attempt"])}
+            if what == "read_versions":
+                from ansible_collections.sre.remediation.plugins.plugin_utils._incident.versions import read_versions
+
+                return {"versions": read_versions(ledger, arguments["service"] or task_vars["inventory_hostname"])}
             scope = checked_scope(arguments["scope"], task_vars.get("groups") or {})
             if what == "freeze":
                 return self.freeze(ledger, scope, arguments)

@@ -36,6 +36,12 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
             },
         },
     },
+    "read": {
+        "type": "dict",
+        "options": {"json": {"type": "str"}, "pattern": {"type": "str"}},
+        "mutually_exclusive": [("json", "pattern")],
+        "required_one_of": [("json", "pattern")],
+    },
     "method": {"type": "str", "choices": ["GET", "HEAD", "POST"], "default": "GET"},
     "headers": {"type": "dict", "no_log": True},
     "samples": {"type": "int", "default": 1},
@@ -76,6 +82,8 @@ class Probe:
     successes: int = 1
     deadline: float = 0
     hold: float = 0
+    read_json: str | None = None
+    read_pattern: re.Pattern[str] | None = None
     secrets: tuple[str, ...] = ()
 
     @property
@@ -114,6 +122,8 @@ def make_probe(params: t.Mapping[str, t.Any]) -> Probe:
         ),
         body=_pattern(expect["body"]),
         json=tuple((item["path"], item["equals"]) for item in expect["json"] or ()),
+        read_json=(params["read"] or {}).get("json"),
+        read_pattern=_pattern((params["read"] or {}).get("pattern"), "read.pattern"),
         secrets=_secrets(url, headers),
         **{option: params[option] for option in LIMITS},
     )
@@ -134,13 +144,13 @@ def _scheme(url: str) -> str:
     return parts.scheme
 
 
-def _pattern(text: str | None) -> re.Pattern[str] | None:
+def _pattern(text: str | None, option: str = "expect.body") -> re.Pattern[str] | None:
     if text is None:
         return None
     try:
         return re.compile(text)
     except re.error as problem:
-        raise _bad(f"expect.body must be a regular expression: {problem}") from problem
+        raise _bad(f"{option} must be a regular expression: {problem}") from problem
 
 
 def _tls_context(validate: bool, ca_path: str | None) -> t.Any:
@@ -198,6 +208,20 @@ def _json_problem(answer: Answer, wanted: tuple[tuple[str, t.Any], ...]) -> str 
         if not same(found, value):
             return f"{path} is {_short(found)} instead of {_short(value)}"
     return None
+
+
+def read_value(answer: Answer, probe: Probe) -> str | None:
+    """What the probe is to read from the answer, as text; null when it is not there. Pure."""
+    if probe.read_pattern is not None:
+        found = probe.read_pattern.search(answer.body)
+        return (found[1] if found.groups() else found[0]) if found else None
+    if probe.read_json is None or answer.truncated:
+        return None
+    try:
+        value = find(json.loads(answer.body), probe.read_json)
+    except (ValueError, LookupError):
+        return None
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def find(document: t.Any, path: str) -> t.Any:

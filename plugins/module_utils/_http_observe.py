@@ -14,7 +14,7 @@ import typing as t
 from collections import deque
 from dataclasses import dataclass, field
 
-from ansible_collections.sre.remediation.plugins.module_utils._http import Probe, judge, make_probe
+from ansible_collections.sre.remediation.plugins.module_utils._http import Probe, judge, make_probe, read_value
 from ansible_collections.sre.remediation.plugins.module_utils._http_request import Answer, Request, fetch
 from ansible_collections.sre.remediation.plugins.module_utils._redact import redact
 
@@ -175,6 +175,7 @@ def report(probe: Probe, seen: Observation) -> dict[str, t.Any]:
         "message": message,
         "body_excerpt": seen.last.body[:EXCERPT_LIMIT],
         "samples": list(seen.samples),
+        "value": read_value(seen.last, probe),
     }
     return {
         "changed": False,

@@ -55,6 +55,7 @@ def empty_state(platform: str, name: str) -> State:
         "version": None,
         "version_name": None,
         "previous_version": None,
+        "deployment": None,
         "started_at": None,
         "restarts": 0,
         "last_exit": None,
@@ -92,7 +93,20 @@ def signals(state: State) -> list[str]:
     if state["running"] and not state["networks"]:
         found.add("no_network")
     found.update(f"env_lost_since_previous:{name}" for name in state["env_lost_since_previous"])
+    found.update(_deployment_signals(state))
     return sorted(found)
+
+
+def _deployment_signals(state: State) -> set[str]:
+    """Read the newest deployment, where the platform keeps a record of them: {version, status, error}, status one of
+    in_progress, succeeded and failed. When it failed and another version is in service, that one was kept."""
+    deployment = state["deployment"] or {}
+    if deployment.get("status") == "in_progress":
+        return {"deployment_in_progress"}
+    if deployment.get("status") != "failed":
+        return set()
+    kept = state["running"] and state["version"] not in (None, deployment.get("version"))
+    return {"deployment_failed", "earlier_version_kept"} if kept else {"deployment_failed"}
 
 
 def _exit_signals(state: State) -> set[str]:

@@ -128,6 +128,9 @@ service:
           description: Names of the environment variables it brings along.
           type: list
           elements: str
+    deployment:
+      description: Always V(null). An engine keeps no record of deployments.
+      type: dict
     started_at:
       description: Newest start of a container (ISO 8601).
       type: str

@@ -56,6 +56,16 @@ options:
             description: The value it must have, of the same type.
             type: raw
             required: true
+  read:
+    description: A value to read from the last body and return, for example the version that a service says it is.
+    type: dict
+    suboptions:
+      json:
+        description: Where the value is in a JSON body, as in O(expect.json[].path).
+        type: str
+      pattern:
+        description: A regular expression. Its first group is the value, or all that it matches when it has none.
+        type: str
   method:
     description: The HTTP method.
     type: str
@@ -174,6 +184,11 @@ body_excerpt:
   type: str
   returned: always
   sample: '{"status": "healthy"}'
+value:
+  description: What O(read) asked for, as text, secrets taken out. Null when it is not there or nothing was asked for.
+  type: str
+  returned: always
+  sample: 1.4.0
 success_rate:
   description: Good samples divided by all samples.
   type: float

@@ -18,7 +18,7 @@ options:
     description: What to do.
     type: str
     required: true
-    choices: [freeze, unfreeze, read_attempt, list]
+    choices: [freeze, unfreeze, read_attempt, read_versions, list]
   scope:
     description: V(all), V(service:<inventory host>) or V(group:<inventory group>). An empty or unknown scope is refused.
     type: str
@@ -31,6 +31,9 @@ options:
     default: 60
   attempt:
     description: With O(do=read_attempt), the id of the attempt.
+    type: str
+  service:
+    description: With O(do=read_versions), the inventory host. By default the current one.
     type: str
 attributes:
   check_mode:
@@ -66,6 +69,19 @@ freezes:
   type: list
   elements: dict
   returned: when O(do=list) or O(do=unfreeze)
+versions:
+  description: What is known of the versions of a service.
+  type: dict
+  returned: when O(do=read_versions)
+  contains:
+    known_good:
+      description: Versions that held, newest proof first.
+      type: list
+      elements: str
+    ordered_away:
+      description: Rollbacks that a person ordered and that held, newest first, each with the version V(left) and the one V(reached).
+      type: list
+      elements: dict
 attempt:
   description: The attempt with its undo record.
   type: dict

@@ -57,7 +57,9 @@ def build_plan(
     """Return the plan for the diagnosed cause.
 
     ``unsupported`` maps a remedy to the reason why this platform cannot do it. A rung may carry ``possible`` (bool)
-    and ``why_not`` (str): the scenario's own condition, for example a command the inventory must declare.
+    and ``why_not`` (str): the scenario's own condition, for example a command the inventory must declare. ``role``
+    names the role whose remedy it is, when that is not the scenario's own. A rung with ``step`` is one of several that
+    are all done, in order; when one of those is not possible, none is begun.
     """
     check_ladder(ladder, scenario)
     cause = diagnosis.get("cause")
@@ -80,6 +82,7 @@ def build_plan(
                 "remedy": name,
                 "impact": rung["impact"],
                 "verb": name in PLATFORM_VERBS and not rung.get("own", False),
+                "role": rung.get("role") or scenario,
                 "target": rung.get("target") or service,
                 "with": rung.get("with") or {},
                 "undo": rung["undo"],
@@ -87,6 +90,11 @@ def build_plan(
                 "touches_healthy": bool(rung.get("touches_healthy", False)),
             }
         )
+    all_in_order = any(rung.get("step", False) for rung in ladder)
+    if all_in_order and not_possible:
+        missing = ", ".join(item["remedy"] for item in not_possible)
+        not_possible += [{"remedy": r["remedy"], "why": f"of no use without {missing}"} for r in remedies]
+        remedies = []
     plan = {
         "service": service,
         "scenario": scenario,
@@ -96,6 +104,7 @@ def build_plan(
         "version": state.get("version"),
         "remedies": remedies,
         "not_possible": not_possible,
+        "all_in_order": all_in_order,
     }
     plan["hash"] = plan_hash(plan)
     return plan

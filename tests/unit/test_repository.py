@@ -179,23 +179,32 @@ def test_what_a_platform_cannot_do_is_refused_in_the_words_that_keep_it_out_of_p
     assert not problems
 
 
+def remedies(role: Path) -> set[str]:
+    """Return the remedies a role brings: its own, or in remediate those that several scenarios share."""
+    return {path.stem for path in (role / "tasks/remedies").glob("*.yml")}
+
+
 def test_every_rung_of_a_ladder_exists_and_says_what_it_may_do() -> None:
     problems = []
+    borrowed: set[tuple[str, str]] = set()
     for role in scenarios():
         ladder = list(rungs(load(role / "vars/main.yml")))
-        own = {path.stem for path in (role / "tasks/remedies").glob("*.yml")}
         if not ladder:
             problems.append(f"{role.name}: vars/main.yml has no ladder")
         for rung in ladder:
             remedy = rung["remedy"]
-            if remedy not in own | verbs() | {WAIT}:
-                problems.append(f"{role.name}: remedy {remedy} is neither a verb nor a file of tasks/remedies")
+            where = role.with_name(rung.get("role", role.name))
+            if remedy not in remedies(where) | (verbs() | {WAIT} if where == role else set()):
+                problems.append(
+                    f"{role.name}: remedy {remedy} is neither a verb nor a file of {where.name}/tasks/remedies"
+                )
+            borrowed.add((where.name, remedy))
             if not impacts(rung.get("impact")) or not impacts(rung.get("impact")) <= IMPACTS:
                 problems.append(f"{role.name}: remedy {remedy} has impact {rung.get('impact')!r}")
             if not rung.get("causes"):
                 problems.append(f"{role.name}: remedy {remedy} is for no cause")
-        unused = own - {rung["remedy"] for rung in ladder}
-        problems += [f"{role.name}: tasks/remedies/{name}.yml is on no ladder" for name in sorted(unused)]
+    brought = {(role.name, name) for role in roles() for name in remedies(role)}
+    problems += [f"{role}: tasks/remedies/{name}.yml is on no ladder" for role, name in sorted(brought - borrowed)]
     assert not problems
 
 

@@ -29,15 +29,18 @@ def record_step(ledger, holder, arguments: dict[str, Any]) -> dict[str, Any]:
     result = "failed" if failure else "recovered"
     error = redact(str(failure.get("msg") or "the verification did not hold")) if failure else None
     state, remedy = arguments["state"], arguments["remedy"]["remedy"]
-    version = None if remedy in CHANGES_VERSION else state.get("version")
-    hold = float((arguments["verification"].get("seconds") or {}).get("hold") or 0.0)
+    seen = arguments["verification"]
+    # A verification that looked says itself which version it proved (null: none).
+    version = seen["version"] if "version" in seen else None if remedy in CHANGES_VERSION else state.get("version")
+    name = seen.get("version_name") if "version" in seen else state.get("version_name")
+    hold = float((seen.get("seconds") or {}).get("hold") or 0.0)
     started_at = float(ledger.attempt(arguments["attempt"])["started_at"])
     ledger.renew(arguments["incident"], holder, arguments["lease"])
     ledger.finish_attempt(
         arguments["attempt"], result=result, error=error, finished_at=now, hold_seconds=hold, version_after=version
     )
     if result == "recovered" and version:
-        ledger.add_known_good(arguments["service"], version, state.get("version_name"), arguments["incident"])
+        ledger.add_known_good(arguments["service"], version, name, arguments["incident"])
     return {
         "result": result,
         "error": error,

@@ -42,6 +42,8 @@ def choose(
     limit after which a person takes over.
     """
     tried = {attempt["remedy"] for attempt in attempts}
+    if own_incident and plan and plan.get("all_in_order") and not (found and next_remedy(plan, attempts, state)):
+        return _end_of_steps(attempts, first_state, state)
     if not found:
         if own_incident and OBSERVE not in tried and plan:
             return {"next": observe(plan, observe_timeout), "verdict": None, "code": None}
@@ -59,6 +61,20 @@ def choose(
     if remedy is None:
         return {"next": None, "verdict": _unhealed(True, first_state, state), "code": "ladder_exhausted"}
     return {"next": remedy, "verdict": None, "code": None}
+
+
+def _end_of_steps(attempts: list[dict[str, Any]], first_state: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+    """The verdict of a plan of which every step was to be done: good only when none failed."""
+    if failed_steps({"all_in_order": True}, attempts):
+        return {"next": None, "verdict": _unhealed(True, first_state, state), "code": "step_failed"}
+    return {"next": None, "verdict": "recovered", "code": None}
+
+
+def failed_steps(plan: dict[str, Any] | None, attempts: list[dict[str, Any]]) -> list[str]:
+    """The steps that failed so far, of a plan of which every step is to be done."""
+    if not plan or not plan.get("all_in_order"):
+        return []
+    return [attempt["remedy"] for attempt in attempts if attempt.get("result") == "failed"]
 
 
 def _unhealed(acted: bool, before: dict[str, Any], after: dict[str, Any]) -> str:
@@ -80,16 +96,20 @@ def undo_after_worse(
 
 
 def with_rollback_targets(
-    ladder: list[dict[str, Any]], state: dict[str, Any], known_good: list[dict[str, Any]]
+    ladder: list[dict[str, Any]], state: dict[str, Any], known_good: list[dict[str, Any]], service: str = ""
 ) -> list:
-    """Name the versions a rollback may go to (newest known good first, then the previous one), so that the plan shows them."""
-    versions = [item["version"] for item in known_good if item["version"] != state.get("version")]
+    """Name the versions a rollback may go to (newest known good first, then the previous one), so that the plan shows them.
+
+    A rung whose target is another service brings its own; ``never_to`` are versions to leave out.
+    """
+    known = [item["version"] for item in known_good if item["version"] != state.get("version")]
     previous = (state.get("previous_version") or {}).get("version")
-    if previous and previous not in versions:
-        versions.append(previous)
+    if previous and previous not in known:
+        known.append(previous)
     named = []
     for rung in ladder:
-        if rung.get("remedy") == "rollback":
+        if rung.get("remedy") == "rollback" and rung.get("target") in (None, "", service):
+            versions = [version for version in known if version not in rung.get("never_to", ())]
             rung = {**rung, "with": {**(rung.get("with") or {}), "platform_candidates": versions}}
             if not versions:
                 rung.update(possible=False, why_not="no earlier version of this service is known or present")
@@ -125,7 +145,7 @@ def plan_step(ledger, holder, arguments: dict[str, Any], started: float) -> dict
             scenario=scenario,
             platform=arguments["platform"],
             diagnosis=diagnosis,
-            ladder=with_rollback_targets(arguments["ladder"], state, known_good),
+            ladder=with_rollback_targets(arguments["ladder"], state, known_good, service),
             state=state,
             unsupported=arguments["unsupported"],
         )
@@ -157,6 +177,7 @@ def plan_step(ledger, holder, arguments: dict[str, Any], started: float) -> dict
         "acted": bool(incident),
         "resumes": resumed["incident_id"] if resumed else None,
         "undo": undo,
+        "failed_steps": failed_steps(plan, attempts),
         "state": state,
         "first_state": arguments["first_state"] or state,
         "looked_at": arguments["looked_at"],

@@ -27,6 +27,7 @@ NEXT_STEPS = {
     "no_remedy": "No remedy of this collection fits this cause: a person has to act. The evidence is listed above.",
     "unknown_cause": "The symptom is real, its cause was not recognised. Read the evidence; a signature for it would be welcome.",
     "ladder_exhausted": "Every remedy was tried and the symptom is still there. Read the evidence, start with the first attempt.",
+    "step_failed": "Not every step was done; the others were. Read what the failed one says, and do it by hand.",
     "deadline": "The time for automatic healing is over. Take it from here; the evidence is kept.",
     "fault": "The run itself failed; see the message. What was done is in the ledger, and the next run diagnoses anew.",
 }
@@ -60,7 +61,11 @@ def decide_outcome(
     """
     planning, guarding, attempting = planning or {}, guarding or {}, attempting or {}
     summary = planning.get("summary") or ""
-    if attempting.get("result") == "recovered" and not fault:
+    in_order = (planning.get("plan") or {}).get("all_in_order") and (planning.get("verdict") or guarding.get("code"))
+    if attempting.get("result") == "recovered" and not fault and not in_order:
+        if planning.get("failed_steps"):
+            failed = ", ".join(planning["failed_steps"])
+            return Outcome("not_recovered", "step_failed", f"{summary}; failed: {failed}", NEXT_STEPS["step_failed"])
         return Outcome("recovered", None, summary, None)
     if fault:
         verdict = "not_recovered" if attempting or guarding.get("act") else "refused"

@@ -162,6 +162,7 @@ def _add_source(findings: Findings, prefix: str, service: t.Mapping[str, t.Any],
         if not prefix:
             _add_holder(findings, state["port_conflicts"])
             findings.facts["start_error"] = str(state["start_error"] or "")
+            findings.facts["deployment_error"] = str((state["deployment"] or {}).get("error") or "")
             findings.facts["exit_code"] = str((state["last_exit"] or {}).get("code", ""))
     for signal, hit in scan([*said, *lines]).items():
         findings.seen[prefix + signal] = _clip(hit.line)

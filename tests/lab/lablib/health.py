@@ -30,6 +30,14 @@ def failed_checks(url: str, seconds: float = SECONDS) -> dict[str, str]:
     return {name: problem for name, problem in checks.items() if problem != "ok"}
 
 
+def version_of(url: str, seconds: float = SECONDS) -> str:
+    """The version the API says it is; empty when it says none."""
+    try:
+        return str(json.loads(_get(url, seconds)[1])["version"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
 def _get(url: str, seconds: float) -> tuple[int | None, bytes]:
     try:
         with OPENER.open(url, timeout=seconds) as answer:

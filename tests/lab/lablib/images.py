@@ -49,6 +49,12 @@ def _release(version: str, target: str = "release", name: str = "api") -> Image:
     return Image("api", version, PYTHON.reference, name=name, target=target, arguments={"RELEASE": version})
 
 
+def _later(version: str) -> Image:
+    parent = f"{IMAGE_PREFIX}/api:{CURRENT_RELEASE}"
+    return Image("api-later", version, parent, name=UNPUBLISHED, arguments={"RELEASE": version})
+
+
+CURRENT_RELEASE = "1.1.0"
 # Releases that went wrong lie under another name until a fault deploys them: on a real server a release arrives with
 # its deployment, and before it the previous good one is the newest there is.
 UNPUBLISHED = "api-unpublished"
@@ -57,8 +63,9 @@ BAD_RELEASES = (
     _release("1.2.1-bad", name=UNPUBLISHED),
     _release("1.2.2-bad", "wrong-command", UNPUBLISHED),
     _release("1.3.0-bad", "without-defaults", UNPUBLISHED),
+    _later("1.2.0"),
+    _later("1.2.3-bad"),
 )
-CURRENT_RELEASE = "1.1.0"
 
 IMAGES: Sequence[Image] = (
     PYTHON,

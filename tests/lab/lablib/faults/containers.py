@@ -9,6 +9,7 @@ from ..images import PYTHON
 from ..legacy_process import PORT
 from ..settings import LABEL
 from ..stack import DATA_DIRECTORY, FAULT_LABEL, compose
+from ..state_files import write_file
 from .model import Fault, Lab
 
 # Six old log files of 2 MiB, a fresh one, and uploads that take the rest of the 16 MiB.
@@ -89,6 +90,12 @@ def _slow_start(lab: Lab) -> None:
 def _cut_engine(lab: Lab) -> None:
     _stop(lab)
     lab.settings.socket.unlink(missing_ok=True)
+
+
+def _break_health_check(lab: Lab) -> None:
+    file = lab.settings.state / "compose.yaml"
+    write_file(file, file.read_text(encoding="utf-8").replace(":8000/api/health", ":8000/healthz"))
+    lab.deploy()
 
 
 def _schema_is_old(lab: Lab) -> None:
@@ -221,6 +228,30 @@ FAULTS = (
         cause="bad_release",
         inject=lambda lab: lab.deploy("1.2.2-bad"),
         symptom=_down,
+    ),
+    Fault(
+        name="half-a-deploy",
+        services=("api",),
+        summary="deploys release 1.2.0 of the API, and leaves the front page at 1.1.0",
+        cause="versions_disagree",
+        inject=lambda lab: lab.deploy("1.2.0"),
+        symptom=lambda lab: lab.is_up() and lab.version() == "1.2.0",
+    ),
+    Fault(
+        name="bad-feature",
+        services=("api",),
+        summary="deploys release 1.2.3-bad, which is healthy and fails at every request for orders",
+        cause="failing_release",
+        inject=lambda lab: lab.deploy("1.2.3-bad"),
+        symptom=lambda lab: lab.is_up() and lab.version() == "1.2.3-bad",
+    ),
+    Fault(
+        name="health-check-wrong",
+        services=("api",),
+        summary="deploys the API with a health check of the engine that asks for a page there is not",
+        cause="health_check_misconfigured",
+        inject=_break_health_check,
+        symptom=lambda lab: lab.is_up() and lab.is_reported_unhealthy(),
     ),
     Fault(
         name="oom",

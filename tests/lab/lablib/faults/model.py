@@ -54,6 +54,10 @@ class Lab:
         networks = self.docker.inspect(self.settings.container(service))[0]["NetworkSettings"]["Networks"]
         return str(networks[f"{self.settings.project}_default"]["IPAddress"])
 
+    def version(self) -> str:
+        """The version the API says it is, empty when it does not answer."""
+        return health.version_of(self.settings.url("api", "/api/version"))
+
     def deploy(
         self, version: str = CURRENT_RELEASE, *, without: str = "", extra: Mapping[str, str] | None = None
     ) -> None:

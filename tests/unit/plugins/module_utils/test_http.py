@@ -9,7 +9,14 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
-from ansible_collections.sre.remediation.plugins.module_utils._http import ARGUMENT_SPEC, find, judge, make_probe, same
+from ansible_collections.sre.remediation.plugins.module_utils._http import (
+    ARGUMENT_SPEC,
+    find,
+    judge,
+    make_probe,
+    read_value,
+    same,
+)
 from ansible_collections.sre.remediation.plugins.module_utils._http_request import Answer
 
 
@@ -150,3 +157,25 @@ def test_the_shown_url_has_no_user_and_no_query():
 def test_secrets_are_the_password_and_the_words_of_headers():
     made = probe(url="http://me:p%40ss@api/", headers={"Authorization": "Bearer 0123456789", "Accept": "*/*"})
     assert set(made.secrets) == {"p%40ss", "p@ss", "Bearer 0123456789", "0123456789"}
+
+
+@pytest.mark.parametrize(
+    ("read", "body", "expected"),
+    [
+        ({"json": "version"}, '{"version": "1.4.0"}', "1.4.0"),
+        ({"json": "build.number"}, '{"build": {"number": 17}}', "17"),
+        ({"json": "version"}, '{"release": "1.4.0"}', None),
+        ({"json": "version"}, "<html>", None),
+        ({"pattern": r"Front end ([\w.-]+)"}, "<p>Front end 1.1.0, API</p>", "1.1.0"),
+        ({"pattern": r"v\d+"}, "this is v12", "v12"),
+        ({"pattern": r"v\d+"}, "this is none", None),
+        (None, '{"version": "1.4.0"}', None),
+    ],
+)
+def test_a_value_is_read_from_the_answer(read, body, expected):
+    assert read_value(Answer(seconds=0.1, status=200, body=body), probe(read=read)) == expected
+
+
+def test_a_pattern_to_read_that_is_none_is_named():
+    with pytest.raises(RemediationError, match=r"read\.pattern must be a regular expression"):
+        probe(read={"pattern": "("})

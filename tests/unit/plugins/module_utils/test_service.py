@@ -39,6 +39,17 @@ DOWN = {"status": "stopped", "running": 0}
         ({}, ["running"]),
         ({"status": "missing", "running": 0, "networks": []}, ["missing"]),
         ({"status": "unhealthy"}, ["unhealthy"]),
+        ({"deployment": {"version": "v2", "status": "succeeded"}, "version": "v2"}, ["running"]),
+        ({"deployment": {"version": "v2", "status": "in_progress"}}, ["deployment_in_progress", "running"]),
+        ({"deployment": {"version": "v2", "status": "failed"}, "version": "v2"}, ["deployment_failed", "running"]),
+        (
+            {"deployment": {"version": "v2", "status": "failed"}, "version": "v1"},
+            ["deployment_failed", "earlier_version_kept", "running"],
+        ),
+        (
+            {**DOWN, "deployment": {"version": "v2", "status": "failed"}, "version": "v1"},
+            ["deployment_failed", "stopped"],
+        ),
         ({"status": "starting"}, ["starting"]),
         ({"status": "paused", "running": 0}, ["paused"]),
         ({**DOWN, "last_exit": ended(0)}, ["exited_orderly", "stopped"]),

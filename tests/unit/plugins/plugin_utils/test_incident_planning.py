@@ -7,6 +7,7 @@ import pytest
 from ansible_collections.sre.remediation.plugins.plugin_utils._incident.planning import (
     choose,
     describe,
+    failed_steps,
     undo_after_worse,
     with_rollback_targets,
 )
@@ -92,6 +93,58 @@ def test_choose(changed, expected) -> None:
     assert chosen(**changed) == expected
 
 
+STEPS = {**PLAN, "all_in_order": True, "remedies": [START, RESTART]}
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, ("start", None, None)),
+        # The first step helped, or failed: either way the next one is done.
+        ({"own_incident": True, "attempts": tried("start", result="recovered")}, ("restart", None, None)),
+        ({"own_incident": True, "attempts": tried("start")}, ("restart", None, None)),
+        ({"own_incident": True, "attempts": tried("start", "restart", result="recovered")}, (None, "recovered", None)),
+        (
+            {"own_incident": True, "attempts": [*tried("start"), *tried("restart", result="recovered")]},
+            (None, "not_recovered", "step_failed"),
+        ),
+        (
+            {"own_incident": True, "attempts": [*tried("start", result="recovered"), *tried("restart")]},
+            (None, "not_recovered", "step_failed"),
+        ),
+        # Nothing is observed a second time when all is done; and nothing is begun where nothing was ordered.
+        (
+            {"own_incident": True, "found": False, "attempts": tried("start", "restart", result="recovered")},
+            (None, "recovered", None),
+        ),
+        ({"found": False}, (None, "no_action_needed", None)),
+        ({"plan": {**STEPS, "remedies": []}}, (None, "refused", "no_remedy")),
+        # A killed run had done the last step: watch it, then end.
+        (
+            {"attempts": tried("restart", result=None), "state": {**UP, "started_epoch": 101.0}},
+            ("wait", None, None),
+        ),
+        (
+            {
+                "own_incident": True,
+                "attempts": [*tried("start", "wait", result="recovered"), *tried("restart", result=None)],
+                "state": {**UP, "started_epoch": 101.0},
+            },
+            (None, "recovered", None),
+        ),
+        ({"own_incident": True, "elapsed": 601.0, "attempts": tried("start")}, (None, "not_recovered", "deadline")),
+    ],
+)
+def test_of_steps_every_one_is_done_in_order(changed, expected) -> None:
+    assert chosen(**{"plan": STEPS, **changed}) == expected
+
+
+def test_failed_steps_are_those_of_a_plan_of_steps_only() -> None:
+    attempts = [*tried("start"), *tried("restart", result="recovered")]
+    assert failed_steps(STEPS, attempts) == ["start"]
+    assert failed_steps(PLAN, attempts) == failed_steps(None, attempts) == []
+
+
 def test_a_rollback_names_its_targets_newest_proof_first_and_never_the_version_in_service() -> None:
     ladder = [{"remedy": "restart"}, {"remedy": "rollback"}]
     state = {"version": "v3", "previous_version": {"version": "v2"}}
@@ -101,6 +154,19 @@ def test_a_rollback_names_its_targets_newest_proof_first_and_never_the_version_i
     assert named[1]["with"]["platform_candidates"] == ["v1", "v2"]
     nothing = with_rollback_targets(ladder, {"version": "v3"}, [])[1]
     assert nothing["possible"] is False and "no earlier version" in nothing["why_not"]
+
+
+def test_a_rollback_never_goes_to_what_was_ordered_away_and_another_service_brings_its_own() -> None:
+    state = {"version": "v1", "previous_version": {"version": "v2"}}
+    known = [{"version": "v3"}, {"version": "v0"}]
+    (never,) = with_rollback_targets([{"remedy": "rollback", "never_to": ["v3", "v2"]}], state, known, "api")
+    assert never["with"]["platform_candidates"] == ["v0"]
+    (nothing,) = with_rollback_targets([{"remedy": "rollback", "never_to": ["v0", "v2", "v3"]}], state, known, "api")
+    assert nothing["possible"] is False
+    rung = {"remedy": "rollback", "target": "frontend", "with": {"platform_candidates": ["f1"]}}
+    assert with_rollback_targets([rung], state, known, "api") == [rung]
+    (own,) = with_rollback_targets([{**rung, "target": "api"}], state, known, "api")
+    assert own["with"]["platform_candidates"] == ["v3", "v0", "v2"]
 
 
 @pytest.mark.parametrize(

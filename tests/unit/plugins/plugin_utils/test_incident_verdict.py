@@ -19,6 +19,7 @@ from ansible_collections.sre.remediation.plugins.plugin_utils._ledger.policy imp
 from ansible_collections.sre.remediation.plugins.plugin_utils._report.incident import render
 
 PLANNED = {"next": {"remedy": "start"}, "summary": "it does not run", "plan": {"remedies": [{"remedy": "start"}]}}
+STEPS = {"summary": "it was ordered", "plan": {"remedies": [], "all_in_order": True}}
 REFUSED = {"admitted": False, "code": "frozen", "reason": "frozen by ana"}
 ADMITTED = {"admitted": True, "act": True}
 
@@ -29,6 +30,42 @@ ADMITTED = {"admitted": True, "act": True}
         ({"planning": {"verdict": "no_action_needed"}}, False, "no_action_needed", None, True),
         (
             {"planning": PLANNED, "guarding": ADMITTED, "attempting": {"result": "recovered"}},
+            False,
+            "recovered",
+            None,
+            True,
+        ),
+        (
+            {
+                "planning": {**PLANNED, "failed_steps": ["reset_flag"]},
+                "guarding": ADMITTED,
+                "attempting": {"result": "recovered"},
+            },
+            False,
+            "not_recovered",
+            "step_failed",
+            False,
+        ),
+        # The guard refused a later step of several: what was done before does not make it good.
+        (
+            {"planning": STEPS, "guarding": REFUSED, "attempting": {"result": "recovered"}},
+            False,
+            "not_recovered",
+            "frozen",
+            False,
+        ),
+        (
+            {
+                "planning": {**STEPS, "verdict": "not_recovered", "code": "deadline"},
+                "attempting": {"result": "recovered"},
+            },
+            False,
+            "not_recovered",
+            "deadline",
+            False,
+        ),
+        (
+            {"planning": {**STEPS, "verdict": "recovered", "code": None}, "attempting": {"result": "recovered"}},
             False,
             "recovered",
             None,

@@ -136,3 +136,18 @@ def test_the_next_remedy(attempts, state, expected) -> None:
 
 def test_an_effect_is_only_asked_of_interrupted_attempts() -> None:
     assert not effect_is_there(attempt("start", "failed"), {"running": 1, "started_epoch": 200.0})
+
+
+def test_steps_are_done_all_or_none() -> None:
+    steps = [{**rung, "step": True} for rung in LADDER]
+    assert [item["remedy"] for item in plan_for(ladder=steps)["remedies"]] == ["start", "restart", "rollback"]
+    assert plan_for(ladder=steps)["all_in_order"] and not plan_for()["all_in_order"]
+    crippled = plan_for(ladder=steps, unsupported={"rollback": "it has no earlier version"})
+    assert crippled["remedies"] == []
+    assert crippled["not_possible"][0] == {"remedy": "rollback", "why": "it has no earlier version"}
+    assert {item["why"] for item in crippled["not_possible"][1:]} == {"of no use without rollback"}
+
+
+def test_a_rung_may_be_another_role_s_remedy() -> None:
+    roles = [item["role"] for item in plan_for(ladder=[{**LADDER[0], "role": "remediate"}, *LADDER[1:]])["remedies"]]
+    assert roles == ["remediate", "api_down", "api_down"]
