@@ -100,6 +100,19 @@ service:
     previous_version:
       description: The deployment a rollback would go to. V(null) when there is none.
       type: dict
+    deployment:
+      description: What became of the newest deployment that was neither skipped nor removed.
+      type: dict
+      contains:
+        version:
+          description: Its id.
+          type: str
+        status:
+          description: V(in_progress), V(succeeded) or V(failed). One that crashes within ten minutes failed.
+          type: str
+        error:
+          description: Why it failed.
+          type: str
     start_error:
       description: Why the newest deployment did not come to run, when none serves.
       type: str
