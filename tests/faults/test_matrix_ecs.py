@@ -82,7 +82,7 @@ def test_fault_on_ecs(row: dict[str, Any], double: Double, workplace) -> None:
     if row.get("outage"):
         double.end_what_serves()
     extra = {"service_ecs": service_variables(endpoint_url="http://127.0.0.1:9")} if row.get("unreachable") else {}
-    options = {"inventory": INVENTORY, "target": "api_ecs", **extra}
+    options = {"inventory": INVENTORY, "target": row.get("target", "api_ecs"), **extra}
     double.control("DELETE", "journal")
 
     plan = workplace.run(row["playbook"], cmdline="--check", **options)
