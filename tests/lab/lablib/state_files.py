@@ -95,6 +95,7 @@ def write_deployment(settings: Settings) -> None:
     write_file(settings.state / "env" / "api.env", environment_text(api_environment(settings)))
     write_file(settings.state / "env" / "db.env", environment_text({"POSTGRES_PASSWORD": drawn["database_password"]}))
     write_file(settings.state / "env" / "cache.env", environment_text({"REDISCLI_AUTH": drawn["cache_password"]}))
+    write_file(settings.state / "operator.secret", drawn["operator_password"])
     write_file(settings.state / "proxy" / "site.conf", PROXY_SITE.read_text(encoding="utf-8"))
 
 

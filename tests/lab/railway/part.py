@@ -10,6 +10,7 @@ from lablib.faults.model import Lab
 from lablib.images import CURRENT_RELEASE
 from lablib.part import Part
 from lablib.settings import IMAGE_PREFIX, LAB_DIRECTORY, LABEL, Settings
+from lablib.stack import SCHEMA
 from lablib.state_files import api_environment, read_secrets, write_file
 
 from .client import ControlClient
@@ -65,6 +66,7 @@ def _config(settings: Settings) -> dict[str, object]:
             "database_image": f"{IMAGE_PREFIX}/db:15",
             "api_variables": variables,
             "database_password": read_secrets(settings)["database_password"],
+            "schema": SCHEMA,
         },
     }
 

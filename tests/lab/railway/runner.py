@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Collection
 from typing import Any
 
 from .docker_api import DockerApi
@@ -42,9 +43,9 @@ class Runner:
     async def ensure_volume(self, name: str) -> None:
         await self.engine.call("POST", "/volumes/create", json={"Name": name, "Labels": self.labels()})
 
-    async def remove_containers(self, *, keep: str = "") -> None:
+    async def remove_containers(self, *, keep: Collection[str] = ()) -> None:
         found = await self.engine.listed("containers", f"{PART_LABEL}={self.project}")
-        await asyncio.gather(*(self.engine.remove(container) for container in found if container != keep))
+        await asyncio.gather(*(self.engine.remove(container) for container in found if container not in keep))
 
     async def remove_extra_volumes(self) -> None:
         """Remove the volumes that backups and restores left."""

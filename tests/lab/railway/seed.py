@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import time
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -41,6 +42,8 @@ class Plan:
     database_image: str
     api_variables: dict[str, str]
     database_password: str
+    schema: int
+    """Version of the database's schema the newest release needs."""
 
 
 def stable_id(plan: Plan, what: str) -> str:
@@ -67,7 +70,7 @@ def new_world(plan: Plan, clock: Clock) -> World:
     api = _service(plan, world, "api", API_RUNTIME, {"repo": REPOSITORY}, plan.api_port)
     api.variables = {**plan.api_variables, "DATABASE_URL": "${{db.DATABASE_URL}}", "PORT": str(API_RUNTIME.port)}
     api.commit = world.commits[REPOSITORY][-1].hash
-    api.settings |= {"healthcheckPath": "/api/health", "healthcheckTimeout": 15}
+    api.settings |= {"healthcheckPath": "/api/health", "healthcheckTimeout": 60}
     volume = VolumeInstance(
         id=stable_id(plan, "volume-instance"),
         volume_id=stable_id(plan, "volume"),
@@ -96,21 +99,15 @@ def _service(plan: Plan, world: World, name: str, runtime: Runtime, source: dict
     return service
 
 
-async def seed(double: Double, plan: Plan) -> None:
-    """Bring the project up: the database, its schema, then the API with the history of its releases."""
+async def seed(double: Double, plan: Plan, untouched: Collection[str] = ()) -> None:
+    """Bring the project up: the database, its schema, then the API with the history of its releases. A deployment in
+    ``untouched`` is one of this state that still serves, as an earlier double knows: its container is gone on with."""
     world = double.world
     database, api = world.named("db"), world.named("api")
     await double.runner.ensure_network()
     await double.runner.ensure_volume(double.runner.volume_of(database).volume)  # type: ignore[union-attr]
     image = plan.database_image
-    served = await _record(double, plan, database, image, age=timedelta(days=20), meta={"image": image})
-    kept = await _adopt(double, served)
-    await double.runner.remove_containers(keep=kept)
-    await double.runner.remove_extra_volumes()
-    if not kept:
-        await double.runner.add_replica(served)
-    double.runner.switch_traffic(served)
-    await _healthy(double, served)
+    stored = await _record(double, plan, database, image, age=timedelta(days=20), meta={"image": image})
     history = []
     for commit, days in zip(world.commits[REPOSITORY], range(9 * len(plan.api_images), 0, -9)):
         meta = {"repo": REPOSITORY, "branch": "main", "commitHash": commit.hash, "commitMessage": commit.message}
@@ -118,11 +115,19 @@ async def seed(double: Double, plan: Plan) -> None:
     for old in history[:-1]:
         old.status = "REMOVED"
         old.removed_at = double.clock.now() - timedelta(hours=2)
-    if not kept:
-        await migrate(double, history[-1])
-    await double.runner.add_replica(history[-1])
-    await _healthy(double, history[-1])
-    double.runner.switch_traffic(history[-1])
+    served = history[-1]
+    kept = {await _adopt(double, deployment) for deployment in (stored, served) if deployment.id in untouched}
+    await double.runner.remove_containers(keep=kept)
+    await double.runner.remove_extra_volumes()
+    if not stored.replicas:
+        await double.runner.add_replica(stored)
+        await _healthy(double, stored)
+        await _migrate_unless(double, stored, plan.schema, served)
+    if not served.replicas:
+        await double.runner.add_replica(served)
+    for deployment in (stored, served):
+        await _healthy(double, deployment)
+        double.runner.switch_traffic(deployment)
 
 
 async def _adopt(double: Double, deployment: Deployment) -> str:
@@ -174,9 +179,12 @@ async def _record(
     return deployment
 
 
-async def migrate(double: Double, deployment: Deployment) -> None:
-    """Bring the database to the schema of a release, in a container of it that ends."""
+async def _migrate_unless(double: Double, stored: Deployment, schema: int, deployment: Deployment) -> None:
+    """Unless the database has this schema, bring it there in a container of the release that ends."""
     runner = double.runner
+    query = f'test "$(psql -At -c "SELECT max(version) FROM schema_version" orders)" = {schema}'
+    if await runner.engine.execute(stored.replicas[0].container, ("sh", "-c", query)) == 0:
+        return
     spec = runner.spec(deployment, task="migrate")
     spec["Cmd"] = ["python3", "-m", "app.migrate"]
     del spec["NetworkingConfig"], spec["Labels"][f"{runner.part_label}.deployment"]

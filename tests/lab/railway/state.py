@@ -81,10 +81,8 @@ class Service:
     """What will become of the next deployments, one each; see `outcomes`."""
 
     def replicas(self) -> int:
-        regions = self.settings["multiRegionConfig"] or {}
-        return sum(int((region or {}).get("numReplicas", 1)) for region in regions.values()) or (
-            self.settings["numReplicas"] or 1
-        )
+        regions = [region for region in (self.settings["multiRegionConfig"] or {}).values() if region]
+        return sum(int(region.get("numReplicas", 1)) for region in regions) or self.settings["numReplicas"] or 1
 
 
 @dataclass

@@ -109,6 +109,7 @@ def service_instance_view(double: Double, service: Service) -> View:
         "serviceId": service.id,
         "serviceName": service.name,
         "environmentId": world.environment_id,
+        "deletedAt": text(service.deleted_at),
         "nextCronRunAt": None,
         "source": {"image": service.source.get("image"), "repo": service.source.get("repo")},
         "domains": {"serviceDomains": [domain] if service.runtime.http else [], "customDomains": []},
