@@ -82,6 +82,10 @@ versions:
       description: Rollbacks that a person ordered and that held, newest first, each with the version V(left) and the one V(reached).
       type: list
       elements: dict
+    being_left:
+      description: Versions that runs were leaving when they were killed.
+      type: list
+      elements: str
     taken_back:
       description: The same of deployments that failed.
       type: list

@@ -124,3 +124,35 @@ def test_no_earlier_version_frozen_and_plain_process_are_refused(clean_lab, work
     plain = workplace.run("emergency_rollback", target="api_process", remediation_reason=REASON)
     assert (plain.rc, plain.result["verdict"]) == (2, "refused")
     assert world.containers() == before
+
+
+def test_a_killed_order_is_ended_by_the_next_one_and_goes_back_only_once(clean_lab, workplace) -> None:
+    output = workplace.directory / "killed.txt"
+    arguments = json.dumps({"target": "api", "remediation_reason": REASON, "remediation_hold": 60})
+    killed = workplace.start("-e", arguments, output=output, playbook="emergency_rollback")
+    deadline = time.monotonic() + SECONDS
+    while not reached("1.0.0") and killed.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.2)
+    killed.kill()
+    killed.wait(timeout=10)
+    assert reached("1.0.0"), output.read_text()[-3000:]
+    after = world.containers()
+
+    ended = order(workplace)
+    assert (ended.rc, ended.result["verdict"]) == (0, "recovered"), ended.output[-4000:]
+    assert [(step["name"], step["result"]) for step in ended.result["remedies"]] == [
+        ("rollback", "interrupted"),
+        ("wait", "recovered"),
+    ]
+    again = order(workplace)
+    assert (again.rc, again.result["verdict"]) == (0, "no_action_needed")
+    assert world.containers() == after
+    with workplace.open_ledger() as ledger:
+        assert ledger.leases() == []
+
+
+def reached(version: str) -> bool:
+    try:
+        return world.served_version() == version
+    except (OSError, ValueError):
+        return False

@@ -50,13 +50,14 @@ def choose(
         if own_incident:
             return {"next": None, "verdict": "not_recovered", "code": "ladder_exhausted"}
         return {"next": None, "verdict": "no_action_needed", "code": None}
+    deadline_over = own_incident and elapsed > deadline
+    if not deadline_over and OBSERVE not in tried and any(effect_is_there(attempt, state) for attempt in attempts):
+        return {"next": observe(plan, observe_timeout), "verdict": None, "code": None}
     if not plan["remedies"]:
         code = "unknown_cause" if plan["cause"] == "unknown" else "no_remedy"
         return {"next": None, "verdict": _unhealed(own_incident, first_state, state), "code": code}
-    if own_incident and elapsed > deadline:
+    if deadline_over:
         return {"next": None, "verdict": _unhealed(True, first_state, state), "code": "deadline"}
-    if OBSERVE not in tried and any(effect_is_there(attempt, state) for attempt in attempts):
-        return {"next": observe(plan, observe_timeout), "verdict": None, "code": None}
     remedy = next_remedy(plan, attempts, state)
     if remedy is None:
         return {"next": None, "verdict": _unhealed(True, first_state, state), "code": "ladder_exhausted"}

@@ -27,13 +27,15 @@ def read_versions(ledger, service: str) -> dict[str, Any]:
     """Known good versions, and the rollbacks that a person ordered or a failed deployment led to, newest first."""
     rows = [row for row in ledger.incidents(service, limit=LOOK_BACK) if row["verdict"] not in LOOKS]
 
-    def left_by(scenario: str) -> list[dict[str, Any]]:
-        return left_behind(ledger.incident(row["incident_id"]) for row in rows if row["scenario"] == scenario)
+    def incidents(scenario: str) -> list[dict[str, Any]]:
+        return [ledger.incident(row["incident_id"]) for row in rows if row["scenario"] == scenario]
 
+    ordered = incidents(ORDERED)
     return {
         "known_good": [item["version"] for item in ledger.known_good(service, limit=KNOWN_GOOD)],
-        "ordered_away": left_by(ORDERED),
-        "taken_back": left_by(TAKEN_BACK),
+        "ordered_away": left_behind(ordered),
+        "being_left": being_left(ordered),
+        "taken_back": left_behind(incidents(TAKEN_BACK)),
     }
 
 
@@ -45,16 +47,30 @@ def left_behind(incidents: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for incident in incidents:
         attempts = incident["attempts"]
-        left = [
-            version
-            for attempt in attempts
-            if attempt["remedy"] == "rollback" and not attempt.get("undone_by") and attempt.get("result") != "failed"
-            for version in ((attempt.get("undo") or {}).get("with") or {}).get("platform_candidates") or []
-        ]
+        left = [version for attempt in attempts if attempt.get("result") != "failed" for version in left_by(attempt)]
         reached = [attempt["version_after"] for attempt in attempts if held(attempt)]
-        if left and reached:
+        if left and reached and left[-1] != reached[-1]:
             found.append({"left": left[-1], "reached": reached[-1], "incident": incident["incident_id"]})
     return found
+
+
+def being_left(incidents: Iterable[dict[str, Any]]) -> list[str]:
+    """The versions that runs were leaving when they were killed, and no later run has ended the incident. Pure."""
+    return [
+        version
+        for incident in incidents
+        if incident["closed_at"] is None
+        for attempt in incident["attempts"]
+        if not attempt.get("result")
+        for version in left_by(attempt)
+    ]
+
+
+def left_by(attempt: dict[str, Any]) -> list[str]:
+    """The version a rollback leaves or left; nothing for another remedy, and for one that was put back."""
+    if attempt["remedy"] != "rollback" or attempt.get("undone_by"):
+        return []
+    return ((attempt.get("undo") or {}).get("with") or {}).get("platform_candidates") or []
 
 
 def held(attempt: dict[str, Any]) -> bool:

@@ -87,6 +87,15 @@ def tried(*names: str, result: str | None = "failed", started_at: float = 100.0)
             ("restart", None, None),
         ),
         ({"attempts": tried("start", result=None)}, ("start", None, None)),
+        # What it had started is watched also when nothing could be done now.
+        (
+            {
+                "plan": {**PLAN, "remedies": []},
+                "attempts": tried("start", result=None),
+                "state": {**UP, "started_epoch": 101.0},
+            },
+            ("wait", None, None),
+        ),
     ],
 )
 def test_choose(changed, expected) -> None:

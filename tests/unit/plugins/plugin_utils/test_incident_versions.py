@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.sre.remediation.plugins.plugin_utils._incident.versions import left_behind
+from ansible_collections.sre.remediation.plugins.plugin_utils._incident.versions import (
+    being_left,
+    left_behind,
+)
 
 
 def attempt(remedy: str, result: str | None = "recovered", left: str = "", after: str | None = None, undone: str = ""):
@@ -28,12 +31,27 @@ BACK = attempt("rollback", left="v2", after="v1")
         # The run was killed in the rollback, the next one proved it; or nobody did yet.
         ([attempt("rollback", None, left="v2"), attempt("wait", after="v1")], [("v2", "v1")]),
         ([attempt("rollback", None, left="v2")], []),
+        # Somebody restarted it meanwhile: it is still the version that was to be left.
+        ([attempt("rollback", None, left="v2"), attempt("wait", after="v2")], []),
         ([attempt("rollback", None, left="v2"), attempt("wait", "failed")], []),
     ],
 )
 def test_left_behind(attempts, expected) -> None:
     found = left_behind([{"incident_id": "i1", "attempts": attempts}])
     assert [(item["left"], item["reached"]) for item in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("attempts", "closed_at", "expected"),
+    [
+        ([FLAG, attempt("rollback", None, left="v2")], None, ["v2"]),
+        ([FLAG, attempt("rollback", None, left="v2")], 17.0, []),
+        ([FLAG, attempt("rollback", "failed", left="v2")], None, []),
+        ([attempt("reset_flag", None)], None, []),
+    ],
+)
+def test_being_left(attempts, closed_at, expected) -> None:
+    assert being_left([{"incident_id": "i1", "closed_at": closed_at, "attempts": attempts}]) == expected
 
 
 def test_the_newest_order_is_the_first() -> None:
