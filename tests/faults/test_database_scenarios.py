@@ -40,11 +40,12 @@ def sessions(condition: str = "true") -> dict[tuple[int, str], tuple[str, str]]:
 def test_well_then_frozen_then_two_at_once(clean_lab, workplace, playbook: str) -> None:
     target, fault, _seconds = CASES[playbook]
     before = world.containers()
-    well = workplace.run(playbook, target=target)
+    well = workplace.run(playbook, target=target, verbosity=3)
     assert (well.rc, well.result["verdict"], well.result["remedies"]) == (0, "no_action_needed", []), well.output[
         -3000:
     ]
     assert world.containers() == before
+    assert (STATE / "operator.secret").read_text(encoding="utf-8") not in well.output
 
     world.break_it(fault)
     before = world.containers()
