@@ -151,7 +151,7 @@ service:
           type: str
         status:
           description:
-            - V(in_progress), V(succeeded) or V(failed). One whose tasks failed twice while none of them runs has failed,
+            - V(in_progress), V(succeeded), V(failed), or V(withdrawn) when it was stopped and taken back on request. One whose tasks failed twice while none of them runs has failed,
               although ECS goes on trying. So has one that ECS took back.
           type: str
         error:
