@@ -137,9 +137,26 @@ service:
       type: list
       elements: str
     env_lost_since_previous:
-      description: Those of O(required_env) that the previous version has and the current one lacks.
+      description:
+        - Those of O(required_env) that the previous version has and the current one lacks, or that the current one takes
+          from another secret, which could not be read.
       type: list
       elements: str
+    deployment:
+      description: The newest deployment.
+      type: dict
+      contains:
+        version:
+          description: ARN of its task definition.
+          type: str
+        status:
+          description:
+            - V(in_progress), V(succeeded), V(failed), or V(withdrawn) when it was stopped and taken back on request. One whose tasks failed twice while none of them runs has failed,
+              although ECS goes on trying. So has one that ECS took back.
+          type: str
+        error:
+          description: What ECS said of it, and how its last task ended.
+          type: str
     start_error:
       description: Why the last task did not start, in the words of ECS, while none runs.
       type: str

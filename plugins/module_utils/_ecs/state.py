@@ -41,6 +41,9 @@ OUT_OF_MEMORY = ("OutOfMemory", "out of memory", "OOM")
 #: Why a task never started, in the words of ECS: those of the image or the machine, and those of what it needs.
 START_ERRORS = ("CannotPull", "CannotStart", "CannotCreate", "ResourceInitializationError", "CannotInspect", "invalid")
 
+#: What ECS says of a deployment that was stopped by StopServiceDeployment.
+BY_REQUEST = "user request"
+
 #: How a task ends that was told to.
 ORDERLY_STOPS = ("ServiceSchedulerInitiated", "UserInitiated", "SpotInterruption", "TerminationNotice")
 
@@ -213,12 +216,14 @@ def service_state(name: str, seen: Seen, now: datetime) -> State:
 
 
 def newest_deployment(seen: Seen, primary: Json, failures: list[Json], container: str) -> Json:
-    """Return what became of the newest deployment: ``{version, status, error}``, status one of in_progress, succeeded
-    and failed. One whose tasks fail again and again while none runs has failed, although ECS goes on trying."""
+    """Return what became of the newest deployment: ``{version, status, error}``, status one of in_progress, succeeded,
+    failed, and withdrawn when somebody had it taken back, which is no failure that is still to be seen to. One whose tasks fail again and again while none runs has failed, although ECS goes on trying."""
     newest = seen.rollouts[-1] if seen.rollouts else None
     if newest:
         version, said, reason = newest["version"], newest["status"], newest["reason"]
         status = "in_progress" if said in IN_FLIGHT else "succeeded" if said == "SUCCESSFUL" else "failed"
+        if said == "ROLLBACK_SUCCESSFUL" and BY_REQUEST in reason:
+            status = "withdrawn"
     else:
         version, said, reason = primary.get("taskDefinition"), primary.get("rolloutState"), ""
         status = {"COMPLETED": "succeeded", "FAILED": "failed"}.get(said or "", "in_progress")
@@ -228,7 +233,7 @@ def newest_deployment(seen: Seen, primary: Json, failures: list[Json], container
         lost = max(len(failures), primary.get("failedTasks") or 0)
         status = "failed" if lost >= LOOP_FAILURES and not primary.get("runningCount") else status
     told = failures or [task for task in seen.tasks if task.get("taskDefinitionArn") == version and failed(task)]
-    last = exit_of(max(told, key=_stopped_at), container) if told and status != "succeeded" else None
+    last = exit_of(max(told, key=_stopped_at), container) if told and status in ("failed", "in_progress") else None
     words = [reason] if status == "failed" else []
     if last:
         words.append(last["reason"] + (f", exit code {last['code']}" if last["code"] is not None else ""))

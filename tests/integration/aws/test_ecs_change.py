@@ -27,7 +27,7 @@ def test_variables_size_and_number_of_tasks(aws: AwsLab) -> None:
 
     none = aws.redeploy(desired_count=0)
     assert (none["changed"], none["verified"], none["undo"]["desired_count"]) == (True, False, 1)
-    assert aws.info()["signals"] == ["exited_orderly", "stopped"]
+    assert aws.info()["service"]["status"] == "stopped"
     # A rollback of a service that is wanted nowhere does not start it, and says that it proved nothing.
     stopped = aws.rollback(to="1")
     assert (stopped["status"], stopped["verified"]) == ("SUCCESSFUL", False)

@@ -20,7 +20,6 @@ NEEDS = ["ORDERS_CURRENCY", "JWT_SECRET"]
 INCIDENTS = {
     # fault: (signals it must have, words of the newest deployment's error or of the start error, how the target is found)
     "ecs-bad-image": (set(), "CannotPullContainerError", "in_flight"),
-    "ecs-crash-at-start": (set(), "", "in_flight"),
     "ecs-crash-late": ({"exited_with_error"}, "", "service_deployments"),
     "ecs-unhealthy": (set(), "", "in_flight"),
     "ecs-unhealthy-given-up": (set(), "circuit breaker", "service_deployments"),

@@ -191,6 +191,13 @@ def rollout(status, version="v2", reason=""):
         ([rollout("IN_PROGRESS")], [not_started(1), not_started(2)], {"running": 0}, "failed", "CannotPull"),
         ([rollout("IN_PROGRESS")], [not_started(1)], {"running": 0}, "in_progress", None),
         ([rollout("ROLLBACK_SUCCESSFUL", "v3", "circuit breaker")], [task()], {}, "failed", "circuit breaker"),
+        (
+            [rollout("ROLLBACK_SUCCESSFUL", "v3", "rolled back because of user request.")],
+            [task()],
+            {},
+            "withdrawn",
+            None,
+        ),
         ([rollout("STOPPED", "v2", "threshold")], [task()], {}, "failed", "threshold"),
         ([], [task()], {}, "succeeded", None),
         ([], [task()], {"rollout": "FAILED"}, "failed", None),
