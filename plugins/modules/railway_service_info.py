@@ -85,12 +85,44 @@ service:
           V(missing) means that it has no deployment.
         - A service that sleeps until it is asked is V(running).
       type: str
+    exists:
+      description: Whether the service has a deployment that runs, ran last or is on its way.
+      type: bool
     desired:
       description: Number of instances the service is to have.
       type: int
     running:
       description: Number of instances that run.
       type: int
+    healthy:
+      description: Always V(null).
+      type: int
+    started_at:
+      description: When the deployment that serves came up (ISO 8601).
+      type: str
+    last_exit:
+      description: What is known of the last exit. V(null) while the service runs.
+      type: dict
+      contains:
+        code:
+          description: V(0) when it ended by itself, V(null) after a crash.
+          type: int
+        reason:
+          description: The same in words.
+          type: str
+        oom_killed:
+          description: Always V(false). Railway does not say it.
+          type: bool
+        at:
+          description: When (ISO 8601).
+          type: str
+    instances:
+      description: The instances of the deployment the service stands on.
+      type: list
+      elements: dict
+    limits:
+      description: Memory and CPU limits of one instance.
+      type: dict
     version:
       description: Id of the deployment the service stands on.
       type: str
@@ -100,11 +132,28 @@ service:
     previous_version:
       description: The deployment a rollback would go to. V(null) when there is none.
       type: dict
+    deployment:
+      description: What became of the newest deployment that was neither skipped nor removed.
+      type: dict
+      contains:
+        version:
+          description: Its id.
+          type: str
+        status:
+          description: V(in_progress), V(succeeded) or V(failed). One that crashes within ten minutes failed.
+          type: str
+        error:
+          description: Why it failed.
+          type: str
     start_error:
       description: Why the newest deployment did not come to run, when none serves.
       type: str
     env_names:
       description: Names of the variables.
+      type: list
+      elements: str
+    env_lost_since_previous:
+      description: Those of O(required_env) that the previous deployment ran with and the service now lacks.
       type: list
       elements: str
     events:

@@ -173,11 +173,12 @@ def service_state(name: str, seen: Seen, now: datetime) -> State:
     checked = bool(main.get("healthCheck"))
     instances = [_instance(task, main, checked, looping, now) for task in alive]
     up = [item for item in instances if item["status"] != "starting" or item["started_at"]]
-    start_error = None
-    # What came up since is newer than any word about what did not.
-    if not any(item["status"] == "running" for item in instances):
-        start_error = next((text for task in reversed(failures) if (text := start_error_of(task, main["name"]))), None)
-    lost = missing_secrets(start_error, main)
+    newest_error = None
+    if not any(item["status"] == "running" for item in instances if item["id"] in [task["taskArn"] for task in own]):
+        # What came up since is newer than any word about what did not.
+        newest_error = next((text for task in reversed(failures) if (text := start_error_of(task, main["name"]))), None)
+    lost = missing_secrets(newest_error, main)
+    start_error = None if any(item["status"] == "running" for item in instances) else newest_error
     last = exit_of(ended[-1], main["name"]) if ended else None
     if last and last["code"] is None and not last["oom_killed"] and not failed_check(ended[-1]):
         # It never ran, which start_error tells.
@@ -227,7 +228,7 @@ def newest_deployment(seen: Seen, primary: Json, failures: list[Json], container
         lost = max(len(failures), primary.get("failedTasks") or 0)
         status = "failed" if lost >= LOOP_FAILURES and not primary.get("runningCount") else status
     told = failures or [task for task in seen.tasks if task.get("taskDefinitionArn") == version and failed(task)]
-    last = exit_of(max(told, key=_stopped_at), container) if told and status == "failed" else None
+    last = exit_of(max(told, key=_stopped_at), container) if told and status != "succeeded" else None
     words = [reason] if status == "failed" else []
     if last:
         words.append(last["reason"] + (f", exit code {last['code']}" if last["code"] is not None else ""))

@@ -169,7 +169,8 @@ def _graphql_error(errors: t.Any, status: int) -> RailwayError:
         )
     if "not found" in low:
         return RailwayError(said, "not_found", untouched=True, path=path)
-    if "problem processing request" in low or code == "INTERNAL_SERVER_ERROR" or status >= 500:
+    # Only these words mean that Railway itself failed: the code INTERNAL_SERVER_ERROR comes with refusals as well.
+    if "problem processing request" in low or status >= 500:
         return RailwayError(said, "railway_problem", transient=True, path=path)
     return RailwayError(said, "railway_error", path=path)
 

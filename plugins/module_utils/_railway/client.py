@@ -97,10 +97,10 @@ class Client:
         return Deadline(seconds, self._clock)
 
     def pause(self, seconds: float, deadline: Deadline) -> None:
-        """Wait between two polls: a little more or less than asked, longer when few requests are left this hour."""
+        """Wait between two polls: a little less than asked, but longer when few requests are left this hour."""
         if self.left_this_hour is not None and self.left_this_hour < LOW:
             seconds = max(seconds, SLOW_POLL)
-        self._sleep(min(seconds * (0.8 + 0.4 * self._jitter()), deadline.left))
+        self._sleep(min(seconds * (1.0 - 0.2 * self._jitter()), deadline.left))
 
     def execute(self, name: str, variables: Json | None = None, deadline: Deadline | None = None) -> Json:
         """Send the operation ``name`` and return its data.

@@ -136,7 +136,8 @@ def explained(
             if newer:
                 message += f"; the newest other one is {newer[0]['id']} ({newer[0]['status']})"
         elif seen is not None:
-            said = read.words(client, seen, FAILURE_LINES, None, None, [])
+            failed = seen if seen["status"] == "FAILED" else None
+            said = read.words(client, seen, FAILURE_LINES, None, [], failed)
             errors = "; ".join(read.errors_of(said))
             message += f": {errors}" if errors else ""
             lines = lines_of([*(said.get("buildLogs") or []), *(said.get("deploymentLogs") or [])], FAILURE_LINES)

@@ -154,12 +154,13 @@ query DeploymentWords(
   $runtime: Boolean!
   $build: Boolean!
   $events: Boolean!
+  $failedId: String!
   $previousId: String!
   $previous: Boolean!
 ) {
   deploymentLogs(deploymentId: $id, limit: $limit, startDate: $since) @include(if: $runtime) { ...LogFields }
   buildLogs(deploymentId: $id, limit: $limit) @include(if: $build) { ...LogFields }
-  deploymentEvents(id: $id, first: 50) @include(if: $events) {
+  deploymentEvents(id: $failedId, first: 50) @include(if: $events) {
     edges { node { step createdAt completedAt payload { error reason } } }
   }
   deploymentSnapshot(deploymentId: $previousId) @include(if: $previous) { variables }

@@ -87,11 +87,12 @@ def connection(params: t.Mapping[str, t.Any]) -> Connection:
         endpoint=params["endpoint"],
         timeout=params["timeout"],
         max_requests=params["max_requests"],
-        tls=_tls(params["validate_certs"], params["ca_path"]) if parts.scheme == "https" else None,
+        tls=tls_context(params["validate_certs"], params["ca_path"]) if parts.scheme == "https" else None,
     )
 
 
-def _tls(validate: bool, ca_path: str | None) -> t.Any:
+def tls_context(validate: bool, ca_path: str | None) -> t.Any:
+    """Return what an https connection is checked by."""
     import ssl  # only https pays for it
 
     try:

@@ -109,17 +109,23 @@ def read(client: Client, scope: Scope, *, variables: bool = True, limits: bool =
 
 
 def words(
-    client: Client, deployment: Json, lines: int, since: str | None, previous: Json | None, warnings: list
+    client: Client,
+    deployment: Json,
+    lines: int,
+    since: str | None,
+    warnings: list,
+    failed: Json | None = None,
+    previous: Json | None = None,
 ) -> Json:
-    """Read what a deployment said, why it failed, and which variables ``previous`` ran with, in one request."""
-    failed = deployment["status"] == "FAILED"
+    """Read what a deployment said, why ``failed`` did, and which variables ``previous`` ran with, in one request."""
     asked = {
         "id": deployment["id"],
         "limit": lines,
         "since": since,
         "runtime": lines > 0,
-        "build": failed and lines > 0,
-        "events": failed,
+        "build": deployment["status"] == "FAILED" and lines > 0,
+        "failedId": (failed or deployment)["id"],
+        "events": failed is not None,
         "previousId": (previous or deployment)["id"],
         "previous": previous is not None,
     }
@@ -137,13 +143,14 @@ def look(client: Client, scope: Scope, log_lines: int, required_env: t.Sequence[
     """Read the state of a service and its newest log lines, with every secret taken out."""
     known = read(client, scope)
     current, latest = known.current, known.latest
-    speaker = latest if latest and not known.active and latest["status"] == "FAILED" else current
+    failed = latest if latest and latest["status"] == "FAILED" else None
+    speaker = failed if failed and not known.active else current
     older = decide.candidates_of(known.deployments, current)
     lost = [name for name in required_env if name not in known.variables]
     said: Json = {}
-    if speaker and (log_lines or speaker["status"] == "FAILED"):
+    if speaker and (log_lines or failed):
         previous = older[0] if older and lost else None
-        said = words(client, speaker, log_lines, state.log_since(speaker), previous, known.warnings)
+        said = words(client, speaker, log_lines, state.log_since(speaker), known.warnings, failed, previous)
     service = state.service_state(known.instance, known.deployments, known.variables, known.limits, errors_of(said))
     snapshot = (said.get("deploymentSnapshot") or {}).get("variables") or {}
     if service["previous_version"] and snapshot:

@@ -20,6 +20,7 @@ from ansible_collections.sre.remediation.plugins.module_utils._railway.deploymen
     FAILED,
     GONE,
     IN_PROGRESS,
+    SKIPPED,
     UP,
     active_of,
     candidates_of,
@@ -45,6 +46,9 @@ INSTANCE_STATUS: dict[str, str] = {
 }
 
 SHOWN_EVENTS = 20
+
+#: Seconds a deployment may take to show that it does not work (twice Railway's time for a health check).
+LONGEST_START = 600.0
 
 
 def instances_of(deployment: Json | None) -> list[Json]:
@@ -155,6 +159,7 @@ def service_state(
         version=current["id"] if current else None,
         version_name=display_name(current) if current else None,
         previous_version=previous_of(older[0]) if older else None,
+        deployment=deployment_of(deployments, latest, errors),
         started_at=started_at(current),
         last_exit=last_exit_of(current),
         instances=instances,
@@ -165,6 +170,27 @@ def service_state(
         events=events_of(deployments),
     )
     return state
+
+
+def deployment_of(deployments: t.Sequence[Json], latest: Json | None, errors: t.Sequence[str]) -> Json | None:
+    """Return the entry ``deployment``: what became of the newest deployment that was not skipped or removed."""
+    known = newest_first([*deployments, *([latest] if latest else [])])
+    newest = next((node for node in known if class_of(node["status"]) not in (SKIPPED, GONE)), None)
+    if newest is None:
+        return None
+    status = {UP: "succeeded", FAILED: "failed"}.get(class_of(newest["status"]), "in_progress")
+    if newest["status"] == "CRASHED" and crashed_late(newest):
+        status = "succeeded"
+    error = None
+    if status == "failed":
+        error = "; ".join(dict.fromkeys(errors)) or f"its status is {newest['status']}"
+    return {"version": newest["id"], "status": status, "error": error}
+
+
+def crashed_late(deployment: Json) -> bool:
+    """Tell whether a deployment crashed so long after it was made that making it is not what failed."""
+    begun, ended = parse(deployment.get("createdAt")), parse(deployment.get("statusUpdatedAt"))
+    return bool(begun and ended and (ended - begun).total_seconds() > LONGEST_START)
 
 
 def previous_of(deployment: Json) -> Json:

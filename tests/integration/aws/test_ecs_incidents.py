@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 import boto3
 import pytest
 from botocore.exceptions import WaiterError
+from ecs_lab import CURRENT, FIRST
 
 from ansible_collections.sre.remediation.plugins.module_utils._ecs import deploy
 from ansible_collections.sre.remediation.plugins.module_utils._ecs.rollback import Rollback
 from ansible_collections.sre.remediation.plugins.module_utils._progress import Progress
 
-CURRENT, FIRST = "1.1.0", "1.0.0"
 NEEDS = ["ORDERS_CURRENCY", "JWT_SECRET"]
 INCIDENTS = {
     # fault: (signals it must have, words of the newest deployment's error or of the start error, how the target is found)

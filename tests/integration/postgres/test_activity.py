@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
+
 SECRET = "correct-horse-battery"
 
 
@@ -85,6 +87,25 @@ def test_long_statements_idle_transactions_and_masked_texts(world, table):
     assert [one["pid"] for one in found["idle_in_transaction"]] == [idle.get_backend_pid()]
     assert SECRET not in json.dumps(found) and "4711" not in json.dumps(found)
     assert world.look(long_query=500)["long_queries"] == []
+
+
+def test_plans_are_shown_and_no_statement_is_run(world, table):
+    world.sql("CREATE TABLE IF NOT EXISTS written (n int)")
+    holder = in_transaction(world, f"SELECT n FROM {table} WHERE id = 1 FOR UPDATE")
+    world.in_background(f"UPDATE {table} SET n = 4711 WHERE id = 1 AND '{SECRET}' = '{SECRET}'")
+    world.in_background(f"SELECT pg_sleep(60), '{SECRET};' FROM {table}")
+    before = world.sql("SELECT count(*) FROM written")
+    world.until(lambda: len(world.look(long_query=0.2)["long_queries"]) == 2)
+    found = world.look(long_query=0.2, explain=5, login_db="shop")
+    update, sleep = sorted(found["plans"], key=lambda plan: plan["reason"] or "")
+    assert "Update on" in update["plan"][0] and update["reason"] is None
+    assert sleep == {"id": sleep["id"], "plan": [], "reason": "it may be more than one statement"}
+    assert SECRET not in json.dumps(found) and "4711" not in json.dumps(found)
+    assert world.look(long_query=0.2, explain=5)["plans"] == [], "sessions of another database"
+    holder.rollback()
+    assert world.sql("SELECT count(*) FROM written") == before
+    with pytest.raises(RemediationError, match="explain"):
+        world.look(explain=-1)
 
 
 def test_replication_backup_and_prepared_transactions(world, table):

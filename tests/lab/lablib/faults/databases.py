@@ -56,7 +56,7 @@ def hold(lab: Lab, *kinds: str) -> None:
     image = f"{IMAGE_PREFIX}/api:{CURRENT_RELEASE}"
     program = PROGRAM.read_text(encoding="utf-8")
     name = _run_beside(lab, "sessions", image, "env/api.env", "python3", "-c", program, *kinds)
-    wait_until("the sessions to be there", lambda: "ready" in lab.docker.run("logs", name).stdout, seconds=20)
+    wait_until("the sessions to be there", lambda: "ready" in lab.docker.run("logs", name).stdout, seconds=60)
 
 
 def _receive_wal(lab: Lab) -> None:

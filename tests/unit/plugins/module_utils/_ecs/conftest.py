@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import StubResponseError
 from botocore.session import Session
 from botocore.stub import Stubber
+from ecs_scene import Scene
 
 from ansible_collections.sre.remediation.plugins.module_utils._aws import Aws, AwsError, AwsOptions
 from ansible_collections.sre.remediation.plugins.module_utils._ecs.api import Ecs
@@ -92,3 +93,8 @@ def aws(clock: Clock) -> Iterator[StubbedAws]:
 @pytest.fixture
 def ecs(aws: StubbedAws) -> Ecs:
     return Ecs(aws, "lab", "api")
+
+
+@pytest.fixture
+def scene(aws, ecs, monkeypatch):
+    return Scene(aws, ecs, monkeypatch)

@@ -63,6 +63,34 @@ def test_a_failed_deployment_matters_only_when_none_serves(node):
     }
 
 
+@pytest.mark.parametrize(
+    ("status", "more", "expected"),
+    [
+        ("SUCCESS", {}, "succeeded"),
+        ("BUILDING", {}, "in_progress"),
+        ("NEEDS_APPROVAL", {}, "in_progress"),
+        ("CANCELLED", {}, "in_progress"),
+        ("FAILED", {}, "failed"),
+        ("CRASHED", {}, "failed"),
+        ("CRASHED", {"statusUpdatedAt": "2026-11-27T00:00:00Z"}, "succeeded"),
+        ("SKIPPED", {}, "succeeded"),
+        ("REMOVED", {}, "succeeded"),
+    ],
+)
+def test_what_became_of_the_newest_deployment(node, status, more, expected):
+    good = node("good", 1, "SUCCESS", image="1")
+    found = look([node("new", 2, status, image="2", **more), good], active=[good])["deployment"]
+    assert found["status"] == expected
+    assert (found["version"] == "good") is (status in ("SKIPPED", "REMOVED"))
+    assert (found["error"] is None) is (expected != "failed")
+
+
+def test_a_failed_deployment_while_an_older_one_serves_is_told_by_signals(node):
+    good = node("good", 1, "SUCCESS", image="1")
+    found = signals(look([node("new", 2, "FAILED", image="2"), good], active=[good]))
+    assert {"deployment_failed", "earlier_version_kept", "running"} <= set(found)
+
+
 def test_a_service_without_a_deployment_is_missing(node):
     found = look([node("a", 1)])
     assert (found["status"], found["exists"], found["version"]) == ("missing", False, None)
