@@ -76,6 +76,7 @@ class Process:
                 self._watch.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await self._watch
+                self._watch = None  # should this reset fail, the next one trusts no container
                 await self.double.life.stop()
             clock = Clock(factor=float(self.config.get("clock_factor", 1)))
             double = self._new_double(self.engine, new_world(self.plan, clock), clock)

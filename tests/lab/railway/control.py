@@ -6,12 +6,14 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
 
 from .deploys import Deploys
 from .double import Double
+from .faults import KINDS
 from .outcomes import OUTCOMES, check
 from .refusal import Refused
 from .state import Commit, Deployment, Service, new_id
@@ -166,7 +168,14 @@ class Control:
         return self.double.journal.as_data()
 
     async def catalogue(self, _given: dict[str, Any]) -> Any:
-        return {"outcomes": OUTCOMES, "faults": self.double.faults.as_data()}
+        """What can be set, and the faults that are."""
+        switches = asdict(self.double.switches)
+        return {
+            "kinds": list(KINDS),
+            "outcomes": OUTCOMES,
+            "switches": switches,
+            "faults": self.double.faults.as_data(),
+        }
 
     async def clear(self, _given: dict[str, Any]) -> Any:
         """Forget the journal, and every fault, outcome, switch and incident; deployments stay as they are."""

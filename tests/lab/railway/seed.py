@@ -16,7 +16,7 @@ from .state import Commit, Deployment, Event, Replica, Runtime, Service, VolumeI
 from .variables import rendered
 
 REPOSITORY = "lab/orders"
-SECONDS_TO_HEALTHY = 60
+SECONDS_TO_HEALTHY = 90
 DATABASE_URL = "postgresql://orders:${{POSTGRES_PASSWORD}}@${{RAILWAY_PRIVATE_DOMAIN}}:5432/orders"
 API_RUNTIME = Runtime(
     port=8000, tmpfs={"/run/orders": "uid=10001,mode=0755", "/data": "uid=10001,gid=10001,mode=0755,size=16m"}
