@@ -35,14 +35,22 @@ init_plugin_loader([str(ROOT / "collections")])
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "any_worker: shares nothing costly with its file, so any worker may take it")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the directories in the order above, others after them; within one, as collected."""
+    """Run the directories in the order above, others after them; within one, as collected. In a parallel run a file stays
+    with one worker."""
 
     def rank(item: pytest.Item) -> int:
         directory = item.path.relative_to(ROOT / "tests").parts[0] if item.path.is_relative_to(ROOT / "tests") else ""
         return ORDER.index(directory) if directory in ORDER else len(ORDER)
 
     items.sort(key=rank)
+    for item in items:
+        if not item.get_closest_marker("any_worker"):
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
 @pytest.fixture(scope="session")

@@ -76,6 +76,7 @@ compose:
 
 import os
 import re
+import sys
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
@@ -140,7 +141,7 @@ def host_variables(service: Json, connection: Json) -> Json:
     place = {key: connection[key] for key in ("profile", "endpoint_url") if connection.get(key)}
     return {
         "ansible_connection": "local",
-        "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+        "ansible_python_interpreter": sys.executable,
         "service_platform": "ecs",
         "service_name": service["name"],
         "service_ecs": {

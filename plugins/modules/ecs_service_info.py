@@ -136,6 +136,10 @@ service:
         - Names of the environment variables, secret ones included, without those whose secret could not be read.
       type: list
       elements: str
+    env_lost_since_previous:
+      description: Those of O(required_env) that the previous version has and the current one lacks.
+      type: list
+      elements: str
     start_error:
       description: Why the last task did not start, in the words of ECS, while none runs.
       type: str

@@ -82,6 +82,10 @@ versions:
       description: Rollbacks that a person ordered and that held, newest first, each with the version V(left) and the one V(reached).
       type: list
       elements: dict
+    taken_back:
+      description: The same of deployments that failed.
+      type: list
+      elements: dict
 attempt:
   description: The attempt with its undo record.
   type: dict

@@ -21,7 +21,6 @@ no change.
 | playbook | fault | service | platform | cause found | remedies | verdict | exit code | dry run |
 |---|---|---|---|---|---|---|---|---|
 """
-seen: dict[str, str] = {}
 
 
 def playbook(row: dict[str, Any]) -> str:
@@ -39,17 +38,20 @@ def settings(row: dict[str, Any]) -> dict[str, Any]:
     return {"playbook": playbook(row), "target": row["target"], **inventory, **row.get("extra", {})}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def page():
-    """Write the page once every row has passed."""
-    yield
-    if len(seen) == len(ROWS):
+def note(row: dict[str, Any], line: str, run_directory: Path) -> None:
+    """Keep a row's line where every worker of this test run finds it; write the page once every row has passed."""
+    directory = run_directory / "fault-matrix"
+    directory.mkdir(exist_ok=True)
+    (directory / name(row)).write_text(line, encoding="utf-8")
+    lines = [directory / name(other) for other in ROWS]
+    if all(path.exists() for path in lines):
         PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text(HEAD + "".join(seen[name(row)] for row in ROWS), encoding="utf-8")
+        PAGE.write_text(HEAD + "".join(path.read_text(encoding="utf-8") for path in lines), encoding="utf-8")
 
 
+@pytest.mark.any_worker
 @pytest.mark.parametrize("row", ROWS, ids=name)
-def test_fault(row: dict[str, Any], clean_lab, workplace) -> None:
+def test_fault(row: dict[str, Any], clean_lab, workplace, run_directory) -> None:
     world.break_it(row["fault"])
     before = world.containers()
 
@@ -86,7 +88,8 @@ def test_fault(row: dict[str, Any], clean_lab, workplace) -> None:
         assert ledger.leases() == []
 
     platform = row.get("platform", "host" if row["target"] == "api_process" else "docker")
-    seen[name(row)] = (
+    line = (
         f"| {playbook(row)} | {row['fault']} | {row['target']} | {platform} | {run.result['cause']} | {', '.join(run.remedies) or 'none'} "
         f"| {run.result['verdict']} | {run.rc} | same plan |\n"
     )
+    note(row, line, run_directory)

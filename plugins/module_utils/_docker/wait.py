@@ -20,6 +20,9 @@ from ansible_collections.sre.remediation.plugins.module_utils._docker.api import
 #: within it.
 SETTLED_SECONDS = 1.0
 
+#: Seconds in which a health check may fail while a program starts: many have no start period, and a busy machine is slow.
+PATIENCE_SECONDS = 10.0
+
 #: Seconds between two looks: at first, and at most.
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 0.5
@@ -37,13 +40,13 @@ def verdict(container: Json, now: float) -> tuple[bool | None, str]:
         return False, f"it ended with exit code {container['State'].get('ExitCode')} and was restarted"
     if status in ("exited", "dead", "removing"):
         return False, f"it ended with exit code {container['State'].get('ExitCode')}"
+    running = now - (times.epoch(container["State"].get("StartedAt")) or now)
     if health == "unhealthy":
-        return False, "its health check fails"
+        return (False if running >= PATIENCE_SECONDS else None), "its health check fails"
     if status != "running":
         return None, f"it is {status}"
     if state.has_health_check(container):
         return (True, "healthy") if health == "healthy" else (None, "its health check has not passed yet")
-    running = now - (times.epoch(container["State"].get("StartedAt")) or now)
     return (True, "running") if running >= SETTLED_SECONDS else (None, "it has just been started")
 
 

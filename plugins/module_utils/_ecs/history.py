@@ -183,15 +183,20 @@ def went_back(history: History) -> bool:
     """Tell whether what runs now was reached by going back, by whomever. Deploying the same again changes nothing of
     that; deploying again what was left is going forward."""
     way: list[Version] = []
-    back = False
+    back = astray = False
     for rollout in history.rollouts:
-        if rollout.status == "ROLLBACK_SUCCESSFUL":
-            back = True
         version = history.version(rollout.target)
-        if rollout.status != "SUCCESSFUL" or version is None or (way and way[-1] == version):
-            continue
-        back = version in way
-        way, _left = trail([*way, version])
+        same = bool(way) and way[-1] == version
+        if rollout.status == "ROLLBACK_SUCCESSFUL":
+            back, astray = True, False
+        elif rollout.status in ("STOPPED", "ROLLBACK_FAILED"):
+            # It may have left its target in place. The same as before, deployed after that, is a way back.
+            astray = astray or not same
+        elif rollout.status == "SUCCESSFUL" and version is not None:
+            if not same or astray:
+                back = version in way
+            astray = False
+            way, _left = trail([*way, version])
     return back
 
 

@@ -119,6 +119,7 @@ def _shown(history: History, number: int) -> Json:
         "status": rollout.status,
         "reason": rollout.reason,
         "created_at": iso(rollout.created),
+        "version": went.task_definition if went else None,
         "task_definition": short(went.task_definition) if went else None,
         "back_to": short(back.task_definition) if back else None,
         "image_digests": dict(went.digests) if went else {},

@@ -22,6 +22,7 @@ from datetime import datetime, timedelta
 
 from ansible_collections.sre.remediation.plugins.module_utils._aws import iso, short
 from ansible_collections.sre.remediation.plugins.module_utils._ecs import definition as definitions
+from ansible_collections.sre.remediation.plugins.module_utils._ecs.history import GOING_BACK, IN_FLIGHT
 from ansible_collections.sre.remediation.plugins.module_utils._ecs.wait import primary_of
 from ansible_collections.sre.remediation.plugins.module_utils._service import STATUS_ORDER, State, empty_state
 
@@ -87,6 +88,9 @@ def exit_of(task: Json, name: str | None) -> Json | None:
     reasons = [container.get("reason"), task.get("stoppedReason")]
     text = "; ".join(dict.fromkeys(reason for reason in reasons if reason)) or str(task.get("stopCode") or "stopped")
     oom = any(word in text for word in OUT_OF_MEMORY)
+    if failed_check(task) and not oom:
+        # It was told to end, and its exit code says no more than that.
+        code = None
     return {
         "code": code,
         "reason": "out of memory" if oom else text,
@@ -95,9 +99,15 @@ def exit_of(task: Json, name: str | None) -> Json | None:
     }
 
 
+def failed_check(task: Json) -> bool:
+    """Tell whether ECS stopped a task because a health check failed, that of the container or of a load balancer."""
+    reason = task.get("stoppedReason") or ""
+    return is_stopped(task) and "failed" in reason and "health check" in reason
+
+
 def failed(task: Json) -> bool:
-    """Tell whether a stopped task ended by itself or never came up, and not because it was told to."""
-    return is_stopped(task) and task.get("stopCode") not in ORDERLY_STOPS
+    """Tell whether a stopped task ended by itself, never came up or was found unhealthy, and was not just told to end."""
+    return is_stopped(task) and (task.get("stopCode") not in ORDERLY_STOPS or failed_check(task))
 
 
 def start_error_of(task: Json, name: str | None) -> str | None:
@@ -163,14 +173,16 @@ def service_state(name: str, seen: Seen, now: datetime) -> State:
     checked = bool(main.get("healthCheck"))
     instances = [_instance(task, main, checked, looping, now) for task in alive]
     up = [item for item in instances if item["status"] != "starting" or item["started_at"]]
-    start_error = None
-    # What came up since is newer than any word about what did not.
-    if not any(item["status"] == "running" for item in instances):
-        start_error = next((text for task in reversed(failures) if (text := start_error_of(task, main["name"]))), None)
-    lost = missing_secrets(start_error, main)
-    last = next((exit for task in reversed(ended) if (exit := exit_of(task, main["name"]))), None)
-    if last and not failed(ended[-1]):
-        last = {**last, "code": last["code"] if last["code"] is not None else 0}
+    newest_error = None
+    if not any(item["status"] == "running" for item in instances if item["id"] in [task["taskArn"] for task in own]):
+        # What came up since is newer than any word about what did not.
+        newest_error = next((text for task in reversed(failures) if (text := start_error_of(task, main["name"]))), None)
+    lost = missing_secrets(newest_error, main)
+    start_error = None if any(item["status"] == "running" for item in instances) else newest_error
+    last = exit_of(ended[-1], main["name"]) if ended else None
+    if last and last["code"] is None and not last["oom_killed"] and not failed_check(ended[-1]):
+        # It never ran, which start_error tells.
+        last = None
     names = [each for each in definitions.env_names(main) if each not in lost]
     state.update(
         desired=service.get("desiredCount") or 0,
@@ -182,7 +194,7 @@ def service_state(name: str, seen: Seen, now: datetime) -> State:
         previous_version=seen.previous,
         started_at=max((item["started_at"] for item in instances if item["started_at"]), default=None),
         restarts=len(failures),
-        last_exit=last if last and last["code"] is not None or last and last["oom_killed"] else None,
+        last_exit=last,
         instances=instances,
         limits=definitions.limits(definition, main),
         env_names=names,
@@ -195,8 +207,32 @@ def service_state(name: str, seen: Seen, now: datetime) -> State:
             for event in sorted(service.get("events") or [], key=lambda event: str(event.get("createdAt")))
         ][-SHOWN_EVENTS:],
     )
+    state["deployment"] = newest_deployment(seen, primary, failures, main["name"])
     state["ecs"] = details(seen, service, definition, main)
     return state
+
+
+def newest_deployment(seen: Seen, primary: Json, failures: list[Json], container: str) -> Json:
+    """Return what became of the newest deployment: ``{version, status, error}``, status one of in_progress, succeeded
+    and failed. One whose tasks fail again and again while none runs has failed, although ECS goes on trying."""
+    newest = seen.rollouts[-1] if seen.rollouts else None
+    if newest:
+        version, said, reason = newest["version"], newest["status"], newest["reason"]
+        status = "in_progress" if said in IN_FLIGHT else "succeeded" if said == "SUCCESSFUL" else "failed"
+    else:
+        version, said, reason = primary.get("taskDefinition"), primary.get("rolloutState"), ""
+        status = {"COMPLETED": "succeeded", "FAILED": "failed"}.get(said or "", "in_progress")
+        reason = primary.get("rolloutStateReason") or ""
+    own = newest is None or version == primary.get("taskDefinition")
+    if status == "in_progress" and said not in GOING_BACK and own:
+        lost = max(len(failures), primary.get("failedTasks") or 0)
+        status = "failed" if lost >= LOOP_FAILURES and not primary.get("runningCount") else status
+    told = failures or [task for task in seen.tasks if task.get("taskDefinitionArn") == version and failed(task)]
+    last = exit_of(max(told, key=_stopped_at), container) if told and status != "succeeded" else None
+    words = [reason] if status == "failed" else []
+    if last:
+        words.append(last["reason"] + (f", exit code {last['code']}" if last["code"] is not None else ""))
+    return {"version": version, "status": status, "error": "; ".join(word for word in words if word) or None}
 
 
 def _stopped_at(task: Json) -> str:

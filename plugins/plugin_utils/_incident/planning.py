@@ -87,11 +87,16 @@ def _unhealed(acted: bool, before: dict[str, Any], after: dict[str, Any]) -> str
 def undo_after_worse(
     attempts: list[dict[str, Any]], before: dict[str, Any], after: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """The last attempt when it made things worse and says how it can be put back, else None."""
-    if not attempts or not before or not after or not worse(before, after):
+    """The last attempt when it made things worse and says how it can be put back, else None.
+
+    What only helps when it is right (``unless_helped`` in its undo record) is put back whenever it did not help.
+    """
+    if not attempts or not before or not after:
         return None
     last = attempts[-1]
     undo = last.get("undo") or {}
+    if not undo.get("unless_helped") and not worse(before, after):
+        return None
     return last if undo.get("verb") and last.get("result") == "failed" and not last.get("undone_by") else None
 
 

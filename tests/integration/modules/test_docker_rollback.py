@@ -105,7 +105,7 @@ def test_a_replacement_that_does_not_come_up_leaves_everything_as_it_was(lab, na
     assert (after["Id"], after["State"]["Running"], lab.names()) == (before["Id"], was_running, [name])
 
 
-def test_a_replacement_that_stays_unhealthy_fails_at_once_and_one_that_stays_silent_at_the_deadline(lab, names):
+def test_a_replacement_that_stays_unhealthy_fails_soon_and_one_that_stays_silent_at_the_deadline(lab, names):
     check = ("--health-interval", "100ms", "--health-retries", "1", "--health-cmd")
     unhealthy = lab.run(names[1], options=(*check, 'test "$APP_VERSION" = 2'))
     before = lab.inspect(unhealthy)["Id"]

@@ -19,7 +19,7 @@ API, DATABASE = "api", "db"
 FIRST_RELEASE = "1.0.0"
 CONTAINER_PORT = 8000
 LOG_GROUPS = {API: "/ecs/lab-api", DATABASE: "/ecs/lab-db"}
-HEALTH_COMMAND = f"curl -fsS -m 2 -o /dev/null http://127.0.0.1:{CONTAINER_PORT}/api/health || exit 1"
+HEALTH_COMMAND = f"curl -fsS -m 4 -o /dev/null http://127.0.0.1:{CONTAINER_PORT}/api/health || exit 1"
 
 
 def secret_values(settings: Settings) -> dict[str, str]:
@@ -73,9 +73,9 @@ def api_task_definition(secrets: dict[str, str], image: str, **changes: Any) -> 
         "healthCheck": {
             "command": ["CMD-SHELL", HEALTH_COMMAND],
             "interval": 1,
-            "timeout": 2,
-            "retries": 3,
-            "startPeriod": 4,
+            "timeout": 5,
+            "retries": 4,
+            "startPeriod": 15,
         },
         "logConfiguration": _logs(API),
         "stopTimeout": 2,
@@ -104,9 +104,9 @@ def database_task_definition(secrets: dict[str, str]) -> Data:
         "healthCheck": {
             "command": ["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "orders"],
             "interval": 1,
-            "timeout": 3,
-            "retries": 3,
-            "startPeriod": 10,
+            "timeout": 5,
+            "retries": 4,
+            "startPeriod": 20,
         },
         "logConfiguration": _logs(DATABASE),
         "stopTimeout": 5,

@@ -15,7 +15,7 @@ from .client import Client
 from .definitions import API, CLUSTER, DATABASE
 
 CRASHING, WITHOUT_COMMAND, WITHOUT_DEFAULTS = "1.2.0-bad", "1.2.2-bad", "1.3.0-bad"
-SECONDS = 60
+SECONDS = 120
 NEVER_HEALTHY = "curl -fsS -m 2 -o /dev/null http://127.0.0.1:8000/api/ready || exit 1"
 NO_BREAKER = {"enable": False, "rollback": False}
 ROLLING_BACK = {"enable": True, "rollback": True}
@@ -66,6 +66,11 @@ def _crash_at_start(lab: Lab, breaker: dict[str, bool]) -> None:
 def _crash_late(lab: Lab, breaker: dict[str, bool]) -> None:
     script = 'timeout -s KILL 8 python3 -m app.serve; echo "ERROR worker pool lost, giving up" >&2; exit 3'
     _deploy(lab, definitions.api_image(), breaker=breaker, entryPoint=["/bin/sh", "-c"], command=[script])
+
+
+def _crash_before_success(lab: Lab) -> None:
+    _aws(lab).lab("PUT", "settings", steady_seconds=20)
+    _crash_late(lab, ROLLING_BACK)
 
 
 def _unhealthy(lab: Lab, breaker: dict[str, bool]) -> None:
@@ -211,14 +216,14 @@ def _variants(
 
 
 FAULTS: tuple[Fault, ...] = (
-    *_variants("bad-image", "deploys an image that does not exist", "bad_image", _bad_image),
+    *_variants("bad-image", "deploys an image that does not exist", "image_unusable", _bad_image),
     *_variants("crash-at-start", "deploys a version that ends at its start", "bad_release", _crash_at_start),
     *_variants("unhealthy", "deploys a version that never gets healthy", "unhealthy", _unhealthy),
     *_variants(
-        "missing-secret", "deploys a reference to a secret that is not there", "missing_secret", _missing_secret
+        "missing-secret", "deploys a reference to a secret that is not there", "deployment_failed", _missing_secret
     ),
     *_variants("missing-env", "deploys a version without ORDERS_CURRENCY", "missing_env", _missing_variable),
-    *_variants("bad-command", "deploys a version whose command does not exist", "bad_command", _wrong_command),
+    *_variants("bad-command", "deploys a version whose command does not exist", "bad_release", _wrong_command),
     Fault(
         "ecs-crash-late",
         API_HOST,
@@ -229,10 +234,19 @@ FAULTS: tuple[Fault, ...] = (
         seconds=SECONDS,
     ),
     Fault(
+        "ecs-crash-late-reverted",
+        API_HOST,
+        "deploys a version that ends after 8 s, when ECS has not called its deployment a success: it is taken back",
+        "crash_loop",
+        _crash_before_success,
+        _taken_back,
+        seconds=2 * SECONDS,
+    ),
+    Fault(
         "ecs-hanging-rollout",
         API_HOST,
         "deploys a version whose health check gives no verdict: the rollout never ends",
-        "rollout_hangs",
+        "deploying",
         _hanging,
         _hangs,
         seconds=SECONDS,
@@ -273,7 +287,7 @@ FAULTS: tuple[Fault, ...] = (
         lambda lab: _failing(lab) and _silent(lab),
         seconds=SECONDS,
     ),
-    Fault("ecs-stopped", API_HOST, "sets the API's desired count to 0", "stopped", _scale(API, 0), _silent),
+    Fault("ecs-stopped", API_HOST, "sets the API's desired count to 0", "stopped", _scale(API, 0), _silent, SECONDS),
     Fault(
         "ecs-database-stopped",
         ("database_ecs", "api_ecs"),
@@ -281,6 +295,7 @@ FAULTS: tuple[Fault, ...] = (
         "stopped",
         _scale(DATABASE, 0),
         _no_database,
+        seconds=SECONDS,
     ),
     Fault(
         "ecs-throttled",

@@ -17,7 +17,7 @@ from . import definitions
 from .client import Client, Data
 from .definitions import API, CLUSTER, DATABASE, FIRST_RELEASE, LOG_GROUPS, REGION
 
-SECONDS_TO_SETTLE = 60
+SECONDS_TO_SETTLE = 120
 QUICK, USUAL = 0.5, 2.0
 """Seconds tasks have to run before a deployment is complete: while the lab is set up, and afterwards."""
 
@@ -178,7 +178,7 @@ def _wait_for_health(settings: Settings, aws: Client) -> None:
             lambda service=service: _steady(described(aws, service)),
             seconds=SECONDS_TO_SETTLE,
         )
-    wait_until("the API on ECS to answer", lambda: served_version(settings) == CURRENT_RELEASE, seconds=10)
+    wait_until("the API on ECS to answer", lambda: served_version(settings) == CURRENT_RELEASE, seconds=30)
     aws.lab("DELETE", "journal")
 
 

@@ -70,16 +70,19 @@ class Process:
 
     async def reset(self) -> None:
         async with self._lock:
+            untouched: set[str] = set()
             if self._watch:
+                untouched = {d.id for d in self.double.world.deployments.values() if d.runs() and not d.stopped}
                 self._watch.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await self._watch
+                self._watch = None  # should this reset fail, the next one trusts no container
                 await self.double.life.stop()
             clock = Clock(factor=float(self.config.get("clock_factor", 1)))
             double = self._new_double(self.engine, new_world(self.plan, clock), clock)
             for route in self.routes.values():
                 route.addresses = []
-            await seed(double, self.plan)
+            await seed(double, self.plan, untouched)
             self._watch = asyncio.create_task(double.life.watch())
             self.double, self.api = double, Api(double)
             self.control = Control(double, self.reset)

@@ -70,11 +70,11 @@ class Api:
         """Answer one request, and write it down."""
         raw = await request.read()
         payload, document = _read(raw)
-        fields = _fields(document, payload.get("operationName"))
+        operation, fields = _names(document, payload.get("operationName"))
         entry = self.double.journal.add(
             Entry(
                 time=str(text(self.double.clock.now())),
-                operation=str(payload.get("operationName") or next(iter(fields), "")),
+                operation=operation,
                 fields=fields,
                 variables=payload.get("variables") or {},
                 auth=kind_claimed(request.headers),
@@ -213,18 +213,24 @@ def _read(raw: bytes) -> tuple[dict[str, Any], DocumentNode | Exception]:
         return {}, error
 
 
-def _fields(document: DocumentNode | Exception, operation: str | None) -> list[str]:
-    """Names of the fields of Query or Mutation a request is about."""
+def _names(document: DocumentNode | Exception, operation: str | None) -> tuple[str, list[str]]:
+    """Name of the operation that is asked for, and the fields of Query or Mutation it is about."""
     if isinstance(document, Exception):
-        return []
-    return [
+        return operation or "", []
+    asked = [
+        node
+        for node in document.definitions
+        if isinstance(node, OperationDefinitionNode)
+        and (operation is None or (node.name and node.name.value == operation))
+    ]
+    fields = [
         selection.name.value
-        for definition in document.definitions
-        if isinstance(definition, OperationDefinitionNode)
-        and (operation is None or (definition.name and definition.name.value == operation))
-        for selection in definition.selection_set.selections
+        for node in asked
+        for selection in node.selection_set.selections
         if isinstance(selection, FieldNode)
     ]
+    named = next((node.name.value for node in asked if node.name), None)
+    return named or operation or next(iter(fields), ""), fields
 
 
 def _put(data: Any, path: list[str], value: Any) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-SECONDS = 90
+SECONDS = 200
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
 
 from .deploys import Deploys
 from .double import Double
+from .faults import KINDS
 from .outcomes import OUTCOMES, check
+from .refusal import Refused
 from .state import Commit, Deployment, Service, new_id
 
+log = logging.getLogger("railway")
 Handler = Callable[[dict[str, Any]], Awaitable[Any]]
 
 
@@ -162,15 +168,24 @@ class Control:
         return self.double.journal.as_data()
 
     async def catalogue(self, _given: dict[str, Any]) -> Any:
-        return {"outcomes": OUTCOMES, "faults": self.double.faults.as_data()}
+        """What can be set, and the faults that are."""
+        switches = asdict(self.double.switches)
+        return {
+            "kinds": list(KINDS),
+            "outcomes": OUTCOMES,
+            "switches": switches,
+            "faults": self.double.faults.as_data(),
+        }
 
-    async def clear(self, given: dict[str, Any]) -> Any:
-        """Forget {what: [journal, faults]}; both without it."""
-        what = given.get("what", ["journal", "faults"])
-        if "journal" in what:
-            self.double.journal.entries.clear()
-        if "faults" in what:
-            self.double.faults.clear()
+    async def clear(self, _given: dict[str, Any]) -> Any:
+        """Forget the journal, and every fault, outcome, switch and incident; deployments stay as they are."""
+        self.double.journal.entries.clear()
+        self.double.faults.clear()
+        self.double.switches.restore()
+        self.double.world.incident = None
+        self.double.life.released = asyncio.Event()
+        for service in self.double.world.services.values():
+            service.outcomes.clear()
         return {}
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -185,5 +200,8 @@ class Control:
             return web.json_response(await handler(given))
         except KeyError as error:
             return web.json_response({"error": f"{error} is missing or unknown"}, status=400)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, Refused) as error:
             return web.json_response({"error": str(error)}, status=400)
+        except RuntimeError as error:
+            log.exception("%s failed", name)
+            return web.json_response({"error": str(error)}, status=500)

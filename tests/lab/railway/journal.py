@@ -11,7 +11,7 @@ from typing import Any
 class Entry:
     time: str
     operation: str
-    """operationName, or the first field where none was given."""
+    """Name of the operation, or its first field where it has none."""
     fields: list[str]
     variables: dict[str, Any]
     auth: str

@@ -149,7 +149,9 @@ class Lifecycle:
             return
         event = self.event(deployment, "HEALTHCHECK")
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + float(deployment.settings["healthcheckTimeout"] or 300) * self.clock.factor
+        # A container that really starts takes its time whatever the clock says.
+        patience = float(deployment.settings["healthcheckTimeout"] or 300) * (self.clock.factor if never else 1)
+        deadline = loop.time() + patience
         while deployment.status == "DEPLOYING":
             healthy = [await self.runner.answers(deployment, replica) for replica in deployment.replicas]
             if healthy and all(healthy) and not never:

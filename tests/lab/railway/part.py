@@ -18,7 +18,7 @@ from .lab_faults import FAULTS
 
 TOKENS = ("account", "workspace", "project")
 HISTORY = ("1.0.0", CURRENT_RELEASE)
-SECONDS_TO_START = 90
+SECONDS_TO_START = 200
 
 
 def _double(settings: Settings) -> BackgroundProcess:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import time
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,7 +16,7 @@ from .state import Commit, Deployment, Event, Replica, Runtime, Service, VolumeI
 from .variables import rendered
 
 REPOSITORY = "lab/orders"
-SECONDS_TO_HEALTHY = 60
+SECONDS_TO_HEALTHY = 90
 DATABASE_URL = "postgresql://orders:${{POSTGRES_PASSWORD}}@${{RAILWAY_PRIVATE_DOMAIN}}:5432/orders"
 API_RUNTIME = Runtime(
     port=8000, tmpfs={"/run/orders": "uid=10001,mode=0755", "/data": "uid=10001,gid=10001,mode=0755,size=16m"}
@@ -98,9 +99,9 @@ def _service(plan: Plan, world: World, name: str, runtime: Runtime, source: dict
     return service
 
 
-async def seed(double: Double, plan: Plan) -> None:
-    """Bring the project up: the database, its schema, then the API with the history of its releases. What an earlier
-    double has left working is gone on with."""
+async def seed(double: Double, plan: Plan, untouched: Collection[str] = ()) -> None:
+    """Bring the project up: the database, its schema, then the API with the history of its releases. A deployment in
+    ``untouched`` is one of this state that still serves, as an earlier double knows: its container is gone on with."""
     world = double.world
     database, api = world.named("db"), world.named("api")
     await double.runner.ensure_network()
@@ -115,7 +116,7 @@ async def seed(double: Double, plan: Plan) -> None:
         old.status = "REMOVED"
         old.removed_at = double.clock.now() - timedelta(hours=2)
     served = history[-1]
-    kept = {await _adopt(double, stored), await _adopt(double, served)}
+    kept = {await _adopt(double, deployment) for deployment in (stored, served) if deployment.id in untouched}
     await double.runner.remove_containers(keep=kept)
     await double.runner.remove_extra_volumes()
     if not stored.replicas:

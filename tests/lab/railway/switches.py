@@ -75,6 +75,10 @@ class Switches:
             else:
                 setattr(self, name, known[name](value))
 
+    def restore(self) -> None:
+        """All as it was at the beginning, in place, for many hold on to this."""
+        self.__dict__.update(Switches().__dict__)
+
     def use(self, name: str) -> bool:
         """Count one down; whether there was one left."""
         left = getattr(self, name)

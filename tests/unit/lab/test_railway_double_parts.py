@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
 import pytest
+from lablib.faults.registry import as_table
+from lablib.settings import LAB_DIRECTORY, REPOSITORY
 from railway.access import Tokens, authenticate, kind_claimed
 from railway.clock import Clock, text
+from railway.control import Control
 from railway.docker_api import parse_log
 from railway.faults import KINDS, FaultRules
+from railway.lab_faults import FAULTS
 from railway.outcomes import OUTCOMES, check
 from railway.paging import connection
 from railway.queries import select_lines
@@ -126,6 +131,19 @@ def test_every_kind_of_fault_says_what_the_client_gets() -> None:
     for kind, effect in KINDS.items():
         assert effect.keys() & {"body", "errors", "reset", "pass", "truncate", "returns", "patch"}, kind
         assert effect.get("status") != 429 or "Retry-After" in effect["headers"] or kind == "cloudflare_1015"
+
+
+def test_the_readme_names_all_that_can_be_broken() -> None:
+    readme = (LAB_DIRECTORY / "railway" / "README.md").read_text(encoding="utf-8")
+    assert as_table({fault.name: fault for fault in FAULTS}) in readme
+    lacking = [name for name in (*KINDS, *OUTCOMES) if f"`{name}`" not in readme]
+    lacking += [name for name in vars(Control) if not name.startswith("_") and f"`{name}`" not in readme]
+    assert set(lacking) <= {"handle", "deploys"}
+
+
+def test_every_fault_has_a_cause_that_a_scenario_knows() -> None:
+    known = " ".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "roles").glob("*/vars/main.yml"))
+    assert [fault.cause for fault in FAULTS if not re.search(rf"cause: {fault.cause}\b", known)] == []
 
 
 def test_outcomes_are_checked() -> None:

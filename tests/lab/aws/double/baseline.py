@@ -41,12 +41,12 @@ class Baseline:
                 vars(service).update(_copied(saved))
             world.services = {service.arn: service for service, _saved_state in self.services}
             wanted = {id(service.primary) for service, _saved_state in self.services if service.deployments}
-            for task in list(world.tasks.values()):
-                if task.live and id(task.deployment) not in wanted:
-                    task.fate("ServiceSchedulerInitiated", GONE)
+            for task in world.tasks.values():
+                if id(task.deployment) not in wanted and task.fate("ServiceSchedulerInitiated", GONE):
                     runner.stop(task)
                 if not task.live:
-                    del world.tasks[task.arn]
+                    task.counted = task.forgotten = True
+            world.forget_old_tasks()
             if self.scope:
                 with within(self.scope):
                     restore_task_definitions(self.task_definitions)

@@ -10,7 +10,7 @@ from docker.errors import DockerException
 
 from .ministack_seams import put_log_lines, within
 from .model import Task
-from .wire import Data
+from .wire import Data, Scope
 
 SECONDS_TO_FINISH = 3
 
@@ -39,9 +39,7 @@ def destination(definition: Data, task_id: str, container_id: str) -> tuple[str,
 class LogForwarder:
     """Follows one container until it ends."""
 
-    def __init__(
-        self, client: docker.DockerClient, container_id: str, to: tuple[str, str, bool], scope: tuple[str, str]
-    ) -> None:
+    def __init__(self, client: docker.DockerClient, container_id: str, to: tuple[str, str, bool], scope: Scope) -> None:
         self._client = client
         self._container = container_id
         self._group, self._stream, self._create = to

@@ -17,12 +17,10 @@ from ministack import app
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response, request_scope
 from ministack.services import cloudwatch_logs, ecs, secretsmanager, ssm
 
-from .wire import ApiError, Data
+from .wire import ApiError, Data, Scope
 
 MADE_FOR = "1.5.33"
 Handler = Callable[[Data], Data]
-Scope = tuple[str, str]
-"""Account and region, by which ministack keeps things apart."""
 
 
 def check_version() -> None:

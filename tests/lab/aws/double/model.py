@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from .ministack_seams import Scope
 from .rollout import Limits
-from .wire import Data, now, number, tail
+from .wire import Data, Scope, now, number, tail
 
 ENDED = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
 """States a service deployment never leaves."""
@@ -102,6 +101,10 @@ class Task:
     stop_code: str | None = None
     stopped_reason: str | None = None
     tags: list[Data] = field(default_factory=list)
+    counted: bool = False
+    """Whether its end was looked at and held against its deployment where that is due."""
+    forgotten: bool = False
+    """Of a past that was reset: it takes room until it has stopped, and is not shown."""
 
     @property
     def id(self) -> str:
@@ -199,6 +202,7 @@ class World:
 
     def forget_old_tasks(self) -> None:
         """Keep as many stopped tasks as a client may still want to see."""
-        stopped = [task.arn for task in self.tasks.values() if task.last_status == "STOPPED"]
-        for arn in stopped[:-STOPPED_TASKS_KEPT]:
-            del self.tasks[arn]
+        stopped = [task for task in self.tasks.values() if task.last_status == "STOPPED"]
+        shown = [task for task in stopped if not task.forgotten]
+        for task in [*(task for task in stopped if task.forgotten), *shown[:-STOPPED_TASKS_KEPT]]:
+            del self.tasks[task.arn]

@@ -84,8 +84,10 @@ class Runner:
             shown.update(runtimeId=container.id, imageDigest=digest, lastStatus="PENDING")
             if task.deployment:
                 task.deployment.revision.digests.setdefault(name, digest)
-            if not task.live:
-                return
+            wanted = task.live
+        if not wanted:  # stopped while this container was made: whoever stopped the task did not know of it
+            container.remove(force=True, v=True)
+            return
         container.start()
         attributes = containers.attributes_of(self.client, container.id)
         forwarder = LogForwarder.of(self.client, container.id, definition, task)

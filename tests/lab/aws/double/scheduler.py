@@ -131,9 +131,9 @@ class Scheduler:
         """Hold against its deployment every task that ended by itself, once; open the circuit breaker when due."""
         for task in tasks:
             deployment = task.deployment
-            if deployment is None or task.live or "counted" in task.times:
+            if deployment is None or task.live or task.counted:
                 continue
-            task.times["counted"] = now()
+            task.counted = True
             by_itself = task.stop_code in ("TaskFailedToStart", "EssentialContainerExited")
             if task.stopped_reason == UNHEALTHY:
                 service.say(f"(task {task.id}) failed container health checks.")

@@ -61,7 +61,7 @@ class TaskActions:
         if not reference.startswith("arn:"):
             arn = f"{owner['clusterArn'].replace(':cluster/', ':task/')}/{reference}"
         found = self._world.tasks.get(arn)
-        return found if found and found.cluster_arn == owner["clusterArn"] else None
+        return found if found and found.cluster_arn == owner["clusterArn"] and not found.forgotten else None
 
     def describe(self, data: Data) -> Data:
         with self._world.lock:
@@ -82,6 +82,7 @@ class TaskActions:
                 task.arn
                 for task in self._world.tasks.values()
                 if task.cluster_arn == owner["clusterArn"]
+                and not task.forgotten
                 and task.desired_status == data.get("desiredStatus", "RUNNING")
                 and group in (None, task.group)
                 and data.get("family") in (None, task.definition["family"])

@@ -243,6 +243,6 @@ def task(shown: Task) -> Data:
             "availabilityZone": f"{shown.scope[1]}a",
             "version": 1,
             "tags": list(shown.tags),
-            **{name: value for name, value in shown.times.items() if name != "counted"},
+            **shown.times,
         }
     )

@@ -10,6 +10,8 @@ from typing import Any
 
 Data = dict[str, Any]
 """The body of a request or of an answer."""
+Scope = tuple[str, str]
+"""Account and region, by which ministack keeps things apart."""
 
 
 class ApiError(Exception):

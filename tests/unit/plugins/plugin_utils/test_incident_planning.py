@@ -177,6 +177,9 @@ def test_a_rollback_never_goes_to_what_was_ordered_away_and_another_service_brin
         ({"result": "recovered", "undo": {"verb": "rollback"}}, DOWN, False),
         ({"result": "failed", "undo": {"verb": "rollback"}, "undone_by": "i1"}, DOWN, False),
         ({"result": "failed", "undo": {"verb": "rollback"}}, UP, False),
+        # A guess is put back whenever it did not help, or it would stand in the way of the next remedy.
+        ({"result": "failed", "undo": {"verb": "set_env", "unless_helped": True}}, UP, True),
+        ({"result": "recovered", "undo": {"verb": "set_env", "unless_helped": True}}, UP, False),
     ],
 )
 def test_only_what_made_it_worse_and_can_be_undone_is_put_back(last, after, expected) -> None:

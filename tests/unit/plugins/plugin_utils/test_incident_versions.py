@@ -1,10 +1,10 @@
-"""Which versions were ordered away, and what an order reached."""
+"""Which versions were left behind, and which were reached."""
 
 from __future__ import annotations
 
 import pytest
 
-from ansible_collections.sre.remediation.plugins.plugin_utils._incident.versions import ordered_away
+from ansible_collections.sre.remediation.plugins.plugin_utils._incident.versions import left_behind
 
 
 def attempt(remedy: str, result: str | None = "recovered", left: str = "", after: str | None = None, undone: str = ""):
@@ -31,12 +31,12 @@ BACK = attempt("rollback", left="v2", after="v1")
         ([attempt("rollback", None, left="v2"), attempt("wait", "failed")], []),
     ],
 )
-def test_ordered_away(attempts, expected) -> None:
-    found = ordered_away([{"incident_id": "i1", "attempts": attempts}])
+def test_left_behind(attempts, expected) -> None:
+    found = left_behind([{"incident_id": "i1", "attempts": attempts}])
     assert [(item["left"], item["reached"]) for item in found] == expected
 
 
 def test_the_newest_order_is_the_first() -> None:
     older = {"incident_id": "i1", "attempts": [attempt("rollback", left="v3", after="v2")]}
     newer = {"incident_id": "i2", "attempts": [attempt("rollback", left="v2", after="v1")]}
-    assert [item["incident"] for item in ordered_away([newer, older])] == ["i2", "i1"]
+    assert [item["incident"] for item in left_behind([newer, older])] == ["i2", "i1"]

@@ -153,6 +153,12 @@ def test_verdict_with_a_health_check(container, state, restarts, expected):
     assert wait.verdict(container(State=state, RestartCount=restarts), NOW)[0] is expected
 
 
+def test_a_health_check_may_fail_while_the_program_starts(container):
+    inspected = container(State={"Health": {"Status": "unhealthy"}, "StartedAt": "2026-11-21T22:49:51Z"})
+    assert wait.verdict(inspected, 1795301391.0 + 9)[0] is None
+    assert wait.verdict(inspected, 1795301391.0 + 11)[0] is False
+
+
 def test_verdict_without_a_health_check_needs_a_second_of_running(container):
     inspected = container(State={"Health": None, "StartedAt": "2026-11-21T22:49:51Z"})
     inspected["Config"].pop("Healthcheck")

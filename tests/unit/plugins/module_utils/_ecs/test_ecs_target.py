@@ -64,6 +64,23 @@ def decide(steps, current, family=(), service=None, originals=None, **wish):
             "v2",
             ("nothing", "v2", "already_rolled_back"),
         ),
+        (
+            ("v1 SUCCESSFUL", "v2 SUCCESSFUL", "v3 STOPPED", "v2 SUCCESSFUL"),
+            "v2",
+            ("nothing", "v2", "already_rolled_back"),
+        ),
+        (
+            ("v1 SUCCESSFUL", "v2 SUCCESSFUL", "v3 ROLLBACK_FAILED", "v2 SUCCESSFUL", "v2 SUCCESSFUL"),
+            "v2",
+            ("nothing", "v2", "already_rolled_back"),
+        ),
+        (("v1 SUCCESSFUL", "v2 STOPPED", "v2 SUCCESSFUL"), "v2", ("update", "v1", "service_deployments")),
+        # The same deployed again, stopped and deployed once more: it only ever ran itself.
+        (
+            ("v1 SUCCESSFUL", "v2 SUCCESSFUL", "v2 STOPPED", "v2 SUCCESSFUL"),
+            "v2",
+            ("update", "v1", "service_deployments"),
+        ),
         # What was left and deployed again later was deployed, and is left again for what ran before.
         ((*V123, "v2 SUCCESSFUL", "v3 SUCCESSFUL"), "v3", ("update", "v2", "service_deployments")),
         ((*V123, "v2 SUCCESSFUL", "v3 SUCCESSFUL", "v4 SUCCESSFUL"), "v4", ("update", "v3", "service_deployments")),
