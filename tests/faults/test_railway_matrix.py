@@ -52,7 +52,12 @@ def writes(control: ControlClient) -> list[str]:
 
 
 def known(control: ControlClient) -> dict[str, Any]:
-    state = control.call("state")["services"]
+    """The deployments there are, once none is being removed any more."""
+    for _look in range(50):
+        state = control.call("state")["services"]
+        if not any(item["status"] == "REMOVING" for item in state["api"]["deployments"]):
+            break
+        time.sleep(0.2)
     return {name: [(item["id"], item["status"]) for item in state[name]["deployments"]] for name in ("api", "db")}
 
 

@@ -173,6 +173,15 @@ def candidates_of(deployments: t.Sequence[Json], current: Json | None) -> list[J
     ]
 
 
+def before(deployments: t.Sequence[Json], current: Json | None) -> Json | None:
+    """Return the newest deployment before the current one that can be gone back to, whatever it runs."""
+    for node in newest_first(deployments):
+        older = current is None or (node["id"] != current["id"] and created(node) <= created(current))
+        if older and node["canRollback"] and node["status"] in ONCE_RAN:
+            return node
+    return None
+
+
 def _first_seen(deployment: Json, known: t.Sequence[Json]) -> float:
     """Return when the artefact of ``deployment`` first appeared."""
     same = [created(node) for node in known if runs_the_same(node, deployment)]

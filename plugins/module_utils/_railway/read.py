@@ -148,14 +148,17 @@ def look(client: Client, scope: Scope, log_lines: int, required_env: t.Sequence[
     older = decide.candidates_of(known.deployments, current)
     lost = [name for name in required_env if name not in known.variables]
     said: Json = {}
+    previous: Json | None = None
     if speaker and (log_lines or failed):
-        previous = older[0] if older and lost else None
+        previous = decide.before(known.deployments, current) if lost else None
         said = words(client, speaker, log_lines, state.log_since(speaker), known.warnings, failed, previous)
     service = state.service_state(known.instance, known.deployments, known.variables, known.limits, errors_of(said))
     snapshot = (said.get("deploymentSnapshot") or {}).get("variables") or {}
-    if service["previous_version"] and snapshot:
-        service["previous_version"]["env_names"] = sorted(snapshot)
-        service["env_lost_since_previous"] = sorted(set(lost) & set(snapshot))
+    found_again = sorted(set(lost) & set(snapshot))
+    if previous and found_again:
+        # It may run the same image: what it has over the current one is the variables.
+        service["previous_version"] = {**state.previous_of(previous), "env_names": sorted(snapshot)}
+        service["env_lost_since_previous"] = found_again
     secrets = known.secrets + secret_values({name: str(value) for name, value in snapshot.items() if value})
     lines = lines_of([*(said.get("buildLogs") or []), *(said.get("deploymentLogs") or [])], log_lines)
     service["start_error"] = redact(service["start_error"], secrets)

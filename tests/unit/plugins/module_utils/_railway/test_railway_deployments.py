@@ -139,6 +139,14 @@ def test_which_new_deployment_is_ours(node, unseen, expected, own):
     assert (found and found["id"]) == own
 
 
+def test_the_deployment_before_the_current_one_may_run_the_same(node):
+    nodes = [node("now", 3, "CRASHED", image="1"), node("same", 2, image="1"), node("newer", 4, image="2")]
+    assert decide.before(nodes, nodes[0])["id"] == "same"
+    assert decide.before(nodes, node("first", 1)) is None
+    nodes[1]["canRollback"] = False
+    assert decide.before(nodes, nodes[0]) is None
+
+
 def test_artefacts_are_compared_by_the_most_exact_thing_both_say():
     same = decide.runs_the_same
     assert same({"meta": {"image": "x:1", "imageDigest": "a"}}, {"meta": {"image": "x:1", "imageDigest": "b"}}) is False
