@@ -219,8 +219,8 @@ def main() -> None:
         )
     for warning in done.warnings:
         module.warn(redact(warning))
-    found = deployments.shown(facts.pop("deployment"))
-    module.exit_json(deployment=found, requests=client.requests, **done.as_dict(), **facts)
+    facts["deployment"] = deployments.shown(facts["deployment"])
+    module.exit_json(requests=client.requests, **done.as_dict(), **facts)
 
 
 if __name__ == "__main__":

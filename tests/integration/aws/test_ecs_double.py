@@ -264,7 +264,7 @@ def test_the_api_can_be_made_to_refuse_and_says_what_was_called(ecs: Ecs) -> Non
     ecs.control("POST", "faults", action="ecs:ListTasks", error="ServerException", times=1)
     ecs.control("POST", "faults", action="ecs:ListClusters", delay=0.5, times=1)
     describe = {"cluster": "lab", "services": ["api"]}
-    assert [code_of(ecs.api.describe_services, **describe) for _ in range(2)] == ["ThrottlingException"] * 2
+    assert [code_of(ecs.api.describe_services, **describe) for _time in range(2)] == ["ThrottlingException"] * 2
     assert ecs.service()["status"] == "ACTIVE"
     denied = code_of(ecs.api.list_service_deployments, cluster="lab", service="api")
     assert denied == "AccessDeniedException"

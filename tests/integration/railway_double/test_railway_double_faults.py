@@ -16,7 +16,7 @@ JSON = "application/json"
 def test_group_1_too_many_requests(project: Project) -> None:
     for kind in ("rate_limited", "budget_exhausted", "cloudflare_1015"):
         project.control.fault(kind)
-    told, spent, cloudflare = (project.client.send(STABLE) for _ in range(3))
+    told, spent, cloudflare = (project.client.send(STABLE) for _time in range(3))
     assert [reply.status for reply in (told, spent, cloudflare)] == [429, 429, 429]
     assert told.headers["Retry-After"] == "2" and int(told.headers["X-RateLimit-Remaining"]) > 0
     assert spent.headers["X-RateLimit-Remaining"] == "0"
@@ -24,7 +24,7 @@ def test_group_1_too_many_requests(project: Project) -> None:
     assert cloudflare.headers["Content-Type"].startswith("text/html") and b"1015" in cloudflare.body
     assert project.client.send(STABLE).status == 200
     project.control.switch(requests_per_second=3)
-    answers = [project.client.send(STABLE) for _ in range(6)]
+    answers = [project.client.send(STABLE) for _time in range(6)]
     limited = [reply for reply in answers if reply.status == 429]
     assert limited and all(reply.headers["Retry-After"] == "1" for reply in limited)
     assert [entry["status"] for entry in project.control.journal()].count(429) == 3 + len(limited)
@@ -65,7 +65,7 @@ def test_group_2_broken_ways_before_and_after_the_effect(project: Project) -> No
 )
 def test_group_3_answers_that_are_none(project: Project, kind: str, status: int, said: str) -> None:
     project.control.fault(kind, on="Stable", nth=2)
-    first, second, third = (project.client.send(STABLE) for _ in range(3))
+    first, second, third = (project.client.send(STABLE) for _time in range(3))
     assert first.data == third.data == {"platformStatus": {"isStable": True}}
     assert second.status == status and said in second.body.decode()
     assert ("errors" in second.answer if said[0].isupper() else True) and second.body != first.body
@@ -138,7 +138,7 @@ def test_group_5_one_of_two_replicas_crashed(project: Project, status: str) -> N
     wait(lambda: "CRASHED" in [i["status"] for i in project.seen(new)["instances"]], "the crash")
     seen = project.seen(new)
     assert (seen["status"], sorted(i["status"] for i in seen["instances"])) == (status, ["CRASHED", "RUNNING"])
-    assert [project.version() for _ in range(4)] == ["1.1.0"] * 4
+    assert [project.version() for _time in range(4)] == ["1.1.0"] * 4
     project.control.call("settings", service="api", settings={"numReplicas": 1})
     project.control.call("reset")
 
@@ -147,10 +147,10 @@ def test_group_6_eventual_consistency(project: Project) -> None:
     old = project.serving()["id"]
     project.control.switch(hide_new_for=2, stale_latest_for=1, shuffle=True)
     new = project.deploy()
-    assert [new in project.listed() for _ in range(3)] == [False, False, True]
+    assert [new in project.listed() for _time in range(3)] == [False, False, True]
     latest = "query($e: String!, $s: String!) { serviceInstance(environmentId: $e, serviceId: $s) { latestDeployment { id } } }"
     where = {"e": project.environment_id, "s": project.api}
-    shown = [project.client.ask(latest, **where)["serviceInstance"]["latestDeployment"]["id"] for _ in range(2)]
+    shown = [project.client.ask(latest, **where)["serviceInstance"]["latestDeployment"]["id"] for _time in range(2)]
     assert shown == [old, new]
     project.until(new, "SUCCESS")
     created = [d["id"] for d in project.deployments()]
@@ -158,7 +158,7 @@ def test_group_6_eventual_consistency(project: Project) -> None:
     project.control.switch(restart_stale_for=3, restart_changes_instances=True)
     before = project.seen(new)
     assert project.act("deploymentRestart", new).data == {"deploymentRestart": True}
-    assert [project.seen(new) == before for _ in range(3)] == [True, True, True]
+    assert [project.seen(new) == before for _time in range(3)] == [True, True, True]
     wait(lambda: [i["status"] for i in project.seen(new)["instances"]] == ["RUNNING"], "the restart")
     assert project.seen(new)["instances"][0]["id"] != before["instances"][0]["id"]
     assert project.seen(new)["statusUpdatedAt"] > before["statusUpdatedAt"]

@@ -36,12 +36,12 @@ def _tagged(lab: Lab, release: str, tag: str = "") -> str:
     return name
 
 
-def _deploy(lab: Lab, image: str, *, breaker: dict[str, bool] = NO_BREAKER, **changes: Any) -> str:
+def _deploy(lab: Lab, image: str, *, breaker: dict[str, bool] | None = None, **changes: Any) -> str:
     """Register a task definition of the API and deploy it; return its ARN."""
     aws = _aws(lab)
     secrets = {**site.secret_arns(aws), **changes.pop("secret_arns", {})}
     registered = site.register(aws, definitions.api_task_definition(secrets, image, **changes))
-    configuration = {"deploymentCircuitBreaker": breaker}
+    configuration = {"deploymentCircuitBreaker": breaker or NO_BREAKER}
     aws.ecs(
         "UpdateService",
         cluster=CLUSTER,

@@ -135,7 +135,7 @@ class Lifecycle:
         if self.runner.volume_of(deployment.service):
             # A volume has one user at a time, so the old deployment ends first.
             await self._retire_others(deployment)
-        for _ in range(deployment.service.replicas()):
+        for _time in range(deployment.service.replicas()):
             try:
                 await self.runner.add_replica(deployment)
             except EngineError as error:

@@ -199,7 +199,7 @@ async def _migrate_unless(double: Double, stored: Deployment, schema: int, deplo
 
 async def _healthy(double: Double, deployment: Deployment) -> None:
     deadline = time.monotonic() + SECONDS_TO_HEALTHY
-    while not all([await double.runner.answers(deployment, replica) for replica in deployment.replicas]):
+    while False in [await double.runner.answers(deployment, replica) for replica in deployment.replicas]:
         if time.monotonic() > deadline:
             lines = [line["message"] for line in await double.runner.log_lines(deployment)]
             raise RuntimeError(f"{deployment.service.name} does not become healthy: {lines[-5:]}")

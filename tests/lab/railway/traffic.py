@@ -58,7 +58,7 @@ class Route:
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         addresses = list(self.addresses)
-        for _ in addresses:
+        for _time in addresses:
             host, port = addresses[next(self._turn) % len(addresses)]
             with contextlib.suppress(OSError):
                 return await asyncio.wait_for(asyncio.open_connection(host, port), SECONDS_TO_CONNECT)

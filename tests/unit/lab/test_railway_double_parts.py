@@ -99,9 +99,9 @@ def test_a_fault_hits_the_nth_request_and_as_often_as_it_shall() -> None:
     rules.add({"kind": "bad_gateway", "on": "deploymentrollback", "nth": 2, "count": 2})
     names = ["DeploymentRollback", "deploymentRollback"]
     assert [rules.hit(["Deployments", "deployments"]), rules.hit(names)] == [None, None]
-    assert [bool(rules.hit(names)) for _ in range(3)] == [True, True, False]
+    assert [bool(rules.hit(names)) for _time in range(3)] == [True, True, False]
     rules.add({"kind": "slow", "count": 0})
-    assert all(rules.hit(["anything"]) for _ in range(20))
+    assert all(rules.hit(["anything"]) for _time in range(20))
     rules.clear()
     assert rules.hit(["anything"]) is None
 

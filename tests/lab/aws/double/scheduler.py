@@ -200,7 +200,7 @@ class Scheduler:
             "Scaling activity initiated by deployment " + primary.id,
         )
         if time.monotonic() >= primary.hold_off_until:
-            started = [self.new_task(service, primary) for _ in range(rollout.to_start(counts, service.limits))]
+            started = [self.new_task(service, primary) for _time in range(rollout.to_start(counts, service.limits))]
             if started:
                 service.say(f"has started {len(started)} tasks: {' '.join(f'(task {task.id})' for task in started)}.")
                 service.steady = False

@@ -26,7 +26,7 @@ class TaskActions:
             owner = cluster(data.get("cluster"))
             definition = usable_task_definition(str(data.get("taskDefinition") or ""))
             made = []
-            for _ in range(int(data.get("count") or 1)):
+            for _time in range(int(data.get("count") or 1)):
                 arn = f"{owner['clusterArn'].replace(':cluster/', ':task/')}/{uuid.uuid4().hex}"
                 task = Task(
                     arn=arn,

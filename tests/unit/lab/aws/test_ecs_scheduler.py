@@ -31,7 +31,7 @@ class PretendRunner:
 class Stage:
     """One service, and the steps of a test on it."""
 
-    def __init__(self, desired: int = 1, breaker: dict[str, bool] = OFF) -> None:
+    def __init__(self, desired: int = 1, breaker: dict[str, bool] | None = None) -> None:
         self.world = World()
         self.world.steady_seconds = 0.0
         self.scheduler = Scheduler(self.world, PretendRunner(), observer=None)  # type: ignore[arg-type]
@@ -40,7 +40,7 @@ class Stage:
             name="api",
             cluster_arn="arn:aws:ecs:us-east-1:000000000000:cluster/lab",
             scope=("000000000000", "us-east-1"),
-            settings={"deploymentConfiguration": {"deploymentCircuitBreaker": breaker}},
+            settings={"deploymentConfiguration": {"deploymentCircuitBreaker": breaker or OFF}},
             desired=desired,
         )
         self.world.services[self.service.arn] = self.service
@@ -72,7 +72,7 @@ class Stage:
 
     def fail(self, times: int, code: str = "EssentialContainerExited", reason: str = "it ended") -> None:
         """The tasks that were started end by themselves, so many times over."""
-        for _ in range(times):
+        for _time in range(times):
             for task in self.pending():
                 task.fate(code, reason)
                 task.last_status = "STOPPED"
@@ -96,7 +96,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rollout, "pause_after", lambda failures: 0.0)
 
 
-def two_good(breaker: dict[str, bool] = OFF, desired: int = 1) -> Stage:
+def two_good(breaker: dict[str, bool] | None = None, desired: int = 1) -> Stage:
     stage = Stage(desired, breaker)
     for version in (1, 2):
         stage.deploy(version)
