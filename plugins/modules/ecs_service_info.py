@@ -152,8 +152,8 @@ service:
         status:
           description:
             - V(in_progress), V(succeeded), V(failed), or V(withdrawn) when it was stopped and taken back on request.
-            - One whose tasks failed twice while none of them runs has failed, although ECS goes on trying. So has one
-              that ECS took back.
+            - One whose tasks failed twice while none of them runs has failed, although ECS goes on trying. So has one that
+              ECS took back by itself.
           type: str
         error:
           description: What ECS said of it, and how its last task ended.

@@ -23,7 +23,7 @@ from pathlib import Path
 import boto3
 
 ROOT = Path(__file__).resolve().parents[2]
-ROUNDS = 3
+ROUNDS = int(os.environ.get("BENCH_ROUNDS") or "3")
 BUDGET = 0.6
 PORT_BASE = int(os.environ.get("LAB_PORT_BASE") or "18000")
 STATE = Path(os.environ.get("LAB_STATE") or ROOT / ".lab" / (os.environ.get("LAB_PROJECT") or "sre-lab"))

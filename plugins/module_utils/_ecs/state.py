@@ -218,8 +218,9 @@ def service_state(name: str, seen: Seen, now: datetime) -> State:
 def newest_deployment(seen: Seen, primary: Json, failures: list[Json], container: str) -> Json:
     """Return what became of the newest deployment: ``{version, status, error}``.
 
-    The status is one of in_progress, succeeded, failed, and withdrawn when somebody had it taken back, which is no failure
-    that is still to be seen to. One whose tasks fail again and again while none runs has failed, although ECS goes on trying.
+    Status is one of in_progress, succeeded, failed, and withdrawn when somebody had it taken back, which is no failure
+    that is still to be seen to. One whose tasks fail again and again while none runs has failed, although ECS goes on
+    trying.
     """
     newest = seen.rollouts[-1] if seen.rollouts else None
     if newest:

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,13 @@ class AwsLab:
             with urllib.request.urlopen(address, timeout=3) as answer:
                 return json.load(answer)["version"]
         return None
+
+    def comes_to_serve(self) -> str | None:
+        """The same, of a task that has just started: within ten seconds."""
+        end = time.monotonic() + 10
+        while (version := self.served()) is None and time.monotonic() < end:
+            time.sleep(0.2)
+        return version
 
     def module(self, name: str, *, check: bool = False, **arguments: Any) -> dict[str, Any]:
         """Run a module of this collection and return its result; every call it made must be one its policy allows.

@@ -33,7 +33,7 @@ def test_variables_size_and_number_of_tasks(aws: AwsLab) -> None:
     assert (stopped["status"], stopped["verified"]) == ("SUCCESSFUL", False)
     assert aws.served() is None
     assert aws.redeploy(desired_count=1)["verified"]
-    assert aws.served() == FIRST
+    assert aws.comes_to_serve() == FIRST
 
 
 def test_each_policy_allows_what_its_module_needs_and_no_more(aws: AwsLab) -> None:
