@@ -71,7 +71,7 @@ cache_timeout: 300
 groups:
   api: "'backend' in service_name"
 compose:
-  service_health_url: "'https://api.kaviar.com.br/api/health' if 'backend' in service_name else omit"
+  service_health_url: "'https://api.kaviar.example.com/api/health' if 'backend' in service_name else omit"
 """
 
 import os

@@ -32,7 +32,7 @@ def hosts(source: str) -> dict[str, dict]:
 def test_kaviar_is_what_its_runbook_says() -> None:
     service = hosts("inventories/aws/kaviar.yml")["kaviar-backend"]
     assert service["service_platform"] == "ecs"
-    assert service["service_health_url"] == "https://api.kaviar.com.br/api/health"
+    assert service["service_health_url"] == "https://api.kaviar.example.com/api/health"
     place = service["service_ecs"]
     assert (place["cluster"], place["service"]) == ("kaviar-prod", "kaviar-backend-service")
     assert place["region"] == "us-east-1"
