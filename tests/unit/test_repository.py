@@ -216,7 +216,7 @@ def test_action_groups_are_the_modules_that_say_so() -> None:
         said = {name for name, text in texts.items() if f"sre.remediation._attributes.actiongroup_{group}\n" in text}
         assert set(members) == said, f"action group {group}"
         assert f"ACTIONGROUP_{group.upper()} =" in (ROOT / "plugins/doc_fragments/_attributes.py").read_text()
-    prefixes = {"docker_": "docker", "pg_": "postgres", "railway_": "railway"}
+    prefixes = {"docker_": "docker", "pg_": "postgres", "railway_": "railway", "ecs_": "aws"}
     for name in texts:
         wanted = {group for prefix, group in prefixes.items() if name.startswith(prefix)}
         assert all(name in groups[group] for group in wanted), f"{name} is in no action group"
