@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # Quick and telling first: a wrong decision shows before a lab is started, a faulty role before a release is tried.
 ORDER = ("unit", "quality", "integration", "faults", "release")
 
+# Fixtures that start an optional part of the lab.
+PARTS = ("aws_lab", "railway_lab")
 PORTS_OF_A_WORKER = 2000
 
 
@@ -41,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the directories in the order above, others after them; within one, as collected. In a parallel run a file stays
-    with one worker."""
+    with one worker, and all that needs the same optional part of the lab as well: it is started once."""
 
     def rank(item: pytest.Item) -> int:
         directory = item.path.relative_to(ROOT / "tests").parts[0] if item.path.is_relative_to(ROOT / "tests") else ""
@@ -50,7 +52,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)
     for item in items:
         if not item.get_closest_marker("any_worker"):
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+            part = [name for name in PARTS if name in getattr(item, "fixturenames", ())]
+            item.add_marker(pytest.mark.xdist_group(part[0] if part else item.path.name))
 
 
 @pytest.fixture(scope="session")
