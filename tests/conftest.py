@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,13 +12,13 @@ from pathlib import Path
 
 import pytest
 from ansible.plugins.loader import init_plugin_loader
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 # Quick and telling first: a wrong decision shows before a lab is started, a faulty role before a release is tried.
 ORDER = ("unit", "quality", "integration", "faults", "release")
 
-# Fixtures that start an optional part of the lab.
-PARTS = ("aws_lab", "railway_lab")
 PORTS_OF_A_WORKER = 2000
 
 
@@ -37,23 +38,30 @@ init_plugin_loader([str(ROOT / "collections")])
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "any_worker: shares nothing costly with its file, so any worker may take it")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the directories in the order above, others after them; within one, as collected. In a parallel run a file stays
-    with one worker, and all that needs the same optional part of the lab as well: it is started once."""
+    """Run the directories in the order above, others after them; within one, as collected."""
 
     def rank(item: pytest.Item) -> int:
         directory = item.path.relative_to(ROOT / "tests").parts[0] if item.path.is_relative_to(ROOT / "tests") else ""
         return ORDER.index(directory) if directory in ORDER else len(ORDER)
 
     items.sort(key=rank)
-    for item in items:
-        if not item.get_closest_marker("any_worker"):
-            part = [name for name in PARTS if name in getattr(item, "fixturenames", ())]
-            item.add_marker(pytest.mark.xdist_group(part[0] if part else item.path.name))
+
+
+class OneWorkerForWhatBelongsTogether(LoadScopeScheduling):
+    """In a parallel run a file stays with one worker, and all that needs the same optional part of the lab as well, so that
+    what is costly is made once. Rows of the fault matrix share only the lab, which every worker has: any may take one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        if path.endswith("/test_matrix.py"):
+            return nodeid
+        part = re.match(r"tests/(?:integration|faults)/.*(aws|ecs|railway)", path)
+        return part.group(1).replace("ecs", "aws") if part else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWorkerForWhatBelongsTogether:
+    return OneWorkerForWhatBelongsTogether(config, log)
 
 
 @pytest.fixture(scope="session")

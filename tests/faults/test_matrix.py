@@ -49,7 +49,6 @@ def note(row: dict[str, Any], line: str, run_directory: Path) -> None:
         PAGE.write_text(HEAD + "".join(path.read_text(encoding="utf-8") for path in lines), encoding="utf-8")
 
 
-@pytest.mark.any_worker
 @pytest.mark.parametrize("row", ROWS, ids=name)
 def test_fault(row: dict[str, Any], clean_lab, workplace, run_directory) -> None:
     world.break_it(row["fault"])

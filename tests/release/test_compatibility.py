@@ -28,7 +28,9 @@ class Release:
 
 OLDEST = Release("2.18.19", "11.13.0", PYTHONS)
 NEWEST = Release("2.21.5", "14.5.0", PYTHONS[1:])
-TEST_TOOLS = ("hypothesis", "psycopg2-binary", "pytest", "requests")
+TEST_TOOLS = (
+    "aiohttp", "boto3", "graphql-core", "hypothesis", "ministack", "psycopg2-binary", "pytest", "pytest-xdist", "requests",
+)  # fmt: skip
 
 
 def interpreters() -> dict[tuple[int, int], str]:

@@ -31,8 +31,8 @@ def certificate(tmp_path_factory):
     )
     key.chmod(0o600)
     if os.geteuid() == 0:
-        for path in (directory, *directory.parents[:2]):
-            path.chmod(0o755)
+        for path in (directory, *directory.parents[:3]):  # a worker of a parallel run has a directory in between
+            path.chmod(path.stat().st_mode | 0o055)
         shutil.chown(key, "postgres")
     return crt, key
 

@@ -39,6 +39,9 @@ END $do$;
 """
 """Who may use the slots that are reserved for superusers, which before PostgreSQL 16 only a superuser may."""
 
+LOGGED_ERROR = "[ERROR]"
+"""What a line of the API's log has that tells of an error."""
+
 SECONDS_TO_HEALTHY = 60
 DATA_DIRECTORY = "/data"
 SCHEMA = 2
@@ -161,11 +164,21 @@ def _terminate_recorded(settings: Settings) -> None:
 
 
 def _remove_broken(docker: Docker, settings: Settings) -> None:
-    """Remove the containers that do not work: compose then makes them anew, without a trace of what was done to them."""
-    broken = unhealthy_services(docker, settings, through_proxy=False)
+    """Remove the containers that do not work, or whose log tells of a fault that is over: compose then makes them anew,
+    without a trace of what was done to them."""
+    broken = {*unhealthy_services(docker, settings, through_proxy=False), *_with_errors_in_the_log(docker, settings)}
     present = {str(c["Name"]).lstrip("/") for c in docker.inspect(*(settings.container(s) for s in broken))}
     if present:
         docker.run("rm", "--force", *sorted(present))
+
+
+def _with_errors_in_the_log(docker: Docker, settings: Settings) -> list[str]:
+    """Which of the two ways the API runs wrote errors: the next diagnosis would read them."""
+    log = docker.run("logs", settings.container("api"), check=False)
+    found = ["api"] if LOGGED_ERROR in log.stdout + log.stderr else []
+    search = ("grep", "--quiet", "--fixed-strings", LOGGED_ERROR, legacy_process.LOG_FILE)
+    legacy = docker.execute(settings.container(legacy_process.SERVICE), *search, check=False)
+    return [*found, *([legacy_process.SERVICE] if legacy.returncode == 0 else [])]
 
 
 def _prepare_database(docker: Docker, settings: Settings) -> None:
