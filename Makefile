@@ -23,7 +23,7 @@ lab-up: ## Start the lab: six services in containers on 127.0.0.1
 lab-down: ## Stop the lab and remove all it made
 	@tests/lab/down
 
-bench: setup ## Measure healing, the healthy look and the guard against the budgets
+bench: setup ## Measure healing, the healthy look, the guard and a rollback on ECS against their budgets
 	@tests/tools/bench
 
 format: setup ## Format the Python code and sort its imports, the way `make lint` wants them
