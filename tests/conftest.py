@@ -16,9 +16,9 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
-# Quick and telling first: a wrong decision shows before a lab is started, a faulty role before a release is tried.
-ORDER = ("unit", "quality", "integration", "faults", "release")
-
+# Quick and telling first: a wrong decision shows before a lab is started. Of what needs a lab the longest comes first, so that in
+# a parallel run one worker is at it while another does the rest.
+ORDER = ("unit", "quality", "faults", "release", "lab", "integration")
 PORTS_OF_A_WORKER = 2000
 
 
@@ -49,15 +49,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class OneWorkerForWhatBelongsTogether(LoadScopeScheduling):
-    """In a parallel run a file stays with one worker, and all that needs the same optional part of the lab as well, so that
-    what is costly is made once. Rows of the fault matrix share only the lab, which every worker has: any may take one."""
+    """In a parallel run a file stays with one worker, and so does all that needs the same optional part of the lab, which is
+    then started once, and all that deploys releases: their images belong to the engine, so one lab sees those of another."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        if path.endswith("/test_matrix.py"):
-            return nodeid
         part = re.match(r"tests/(?:integration|faults)/.*(aws|ecs|railway)", path)
-        return part.group(1).replace("ecs", "aws") if part else path
+        if part:
+            return part.group(1).replace("ecs", "aws")
+        return "releases" if path.startswith(("tests/faults/", "tests/release/", "tests/lab/")) else path
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWorkerForWhatBelongsTogether:
