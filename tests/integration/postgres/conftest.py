@@ -75,7 +75,7 @@ class World:
         return self._processes[-1]
 
     @staticmethod
-    def until(wanted: Callable[[], Any], seconds: float = 15) -> Any:
+    def until(wanted: Callable[[], Any], seconds: float = 60) -> Any:
         """Ask again and again until the answer is true."""
         deadline = time.monotonic() + seconds
         while not (found := wanted()):

@@ -44,7 +44,10 @@ def test_a_look_takes_two_requests_when_it_is_given_ids(railway):
     assert found.service["version"] == railway.serving()["id"]
     assert {"DATABASE_URL", "JWT_SECRET"} <= set(found.service["env_names"])
     assert found.railway["healthcheck"]["path"] == "/api/health"
-    assert found.logs
+    deadline = time.monotonic() + 15
+    while not found.logs:  # its program may have begun a moment ago
+        assert time.monotonic() < deadline, "a service that serves has written nothing"
+        found = railway_service_info.run(params, railway.client())
 
 
 @pytest.mark.parametrize("token_type", ["account", "workspace"])
