@@ -54,6 +54,19 @@ def test_a_database_that_is_gone_altogether_comes_back(shop) -> None:
     assert shop.contents() == before and shop.databases() == {shop.name}
 
 
+def test_a_database_that_is_gone_altogether_comes_back_to_its_owner(shop) -> None:
+    """Who owned it may make and rename tables in it again, which from PostgreSQL 15 the owner of the database may alone."""
+    owner = f"{shop.name} app"
+    shop.rows(f'CREATE ROLE "{owner}"; ALTER DATABASE "{shop.name}" OWNER TO "{owner}"')
+    shop.rows(f'ALTER TABLE empty OWNER TO "{owner}"')
+    dump = shop.backed_up()
+    shop.rows(f'DROP DATABASE "{shop.name}"', "postgres")
+    run = shop.restore(dump.name)
+    assert run.rc == 0, run.output[-3000:]
+    assert shop.rows("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()") == [(owner,)]
+    shop.rows(f'SET ROLE "{owner}"; CREATE TABLE made (id int); ALTER TABLE empty RENAME TO renamed')
+
+
 def damage(shop, dump, kind: str) -> None:
     """Make the dump what nobody should restore."""
     checksum = dump.with_name(f"{dump.name}.sha256")

@@ -1,5 +1,6 @@
--- A new database with the owner, encoding, locale, grants and settings of the one it is to replace, or a plain one where
--- that is gone altogether. to_jsonb reads the columns that only some server versions have.
+-- A new database with the owner, encoding, locale, grants and settings of the one it is to replace, or, where that is gone
+-- altogether, a plain one of the owner the dump names, if this login may give it away: who owns a database may create in it.
+-- to_jsonb reads the columns that only some server versions have.
 SELECT coalesce(
     (SELECT format('CREATE DATABASE %I TEMPLATE template0 OWNER %I ENCODING %L LC_COLLATE %L LC_CTYPE %L',
                    :'beside', pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype)
@@ -8,7 +9,8 @@ SELECT coalesce(
                ELSE '' END
             || CASE WHEN datconnlimit >= 0 THEN format(' CONNECTION LIMIT %s', datconnlimit) ELSE '' END
      FROM pg_catalog.pg_database AS d WHERE datname = :'database'),
-    format('CREATE DATABASE %I TEMPLATE template0', :'beside'))
+    format('CREATE DATABASE %I TEMPLATE template0%s', :'beside',
+           (SELECT format(' OWNER %I', rolname) FROM pg_catalog.pg_roles WHERE rolname = :'owner' AND pg_has_role(oid, 'MEMBER'))))
 \gexec
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'beside')
 FROM pg_catalog.pg_database WHERE datname = :'database' AND datacl IS NOT NULL
