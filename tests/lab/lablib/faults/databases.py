@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..images import CURRENT_RELEASE
 from ..settings import IMAGE_PREFIX, LABEL
-from ..shell import wait_until
+from ..shell import LabError, wait_until
 from ..stack import BACKUPS, FAULT_LABEL, REPAIR
 from ..state_files import environment_text, read_secrets, write_file
 from .model import Fault, Lab
@@ -56,7 +56,16 @@ def hold(lab: Lab, *kinds: str) -> None:
     image = f"{IMAGE_PREFIX}/api:{CURRENT_RELEASE}"
     program = PROGRAM.read_text(encoding="utf-8")
     name = _run_beside(lab, "sessions", image, "env/api.env", "python3", "-c", program, *kinds)
-    wait_until("the sessions to be there", lambda: "ready" in lab.docker.run("logs", name).stdout, seconds=60)
+    wait_until("the sessions to be there", lambda: _holds(lab, name), seconds=60)
+
+
+def _holds(lab: Lab, name: str) -> bool:
+    """Whether a container holds its sessions; one that has ended never will, so its last words are raised at once."""
+    state = lab.docker.inspect(name)[0]["State"]
+    log = lab.docker.run("logs", name)
+    if "ready" not in log.stdout and state["Status"] == "exited":
+        raise LabError(f"the sessions were not made:\n{(log.stdout + log.stderr).strip()}")
+    return "ready" in log.stdout
 
 
 def _receive_wal(lab: Lab) -> None:
