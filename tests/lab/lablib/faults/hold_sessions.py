@@ -30,8 +30,11 @@ def in_transaction(statement: str = "SELECT 1", name: str = "lab-web") -> psycop
     return made
 
 
-def in_background(connection: psycopg2.extensions.connection, statement: str, again: bool = False) -> None:
-    """Run the statement in a thread; with ``again`` once more whenever it ends or is cancelled, as busy clients do."""
+def in_background(
+    connection: psycopg2.extensions.connection, statement: str, again: bool = False, pause: float = 0.05
+) -> None:
+    """Run the statement in a thread; with ``again`` once more whenever it ends or is cancelled, as busy clients do, after
+    ``pause`` seconds."""
 
     def work() -> None:
         while True:
@@ -44,7 +47,7 @@ def in_background(connection: psycopg2.extensions.connection, statement: str, ag
                     return
             if not again:
                 return
-            time.sleep(0.05)
+            time.sleep(pause)
 
     threading.Thread(target=work, daemon=True).start()
 
@@ -73,14 +76,17 @@ def fill() -> None:
 
 
 def scan() -> None:
-    """Look rows up, again and again, in a table that has no index for it: some seconds each time."""
+    """Look rows up, again and again, in a table that has no index for it. The client gives each try 20 s: with an index it
+    needs a part of one, without it a minute or more, so whoever looks finds one that has been running for a while."""
     with connect().cursor() as cursor:
         cursor.execute(
             "CREATE TABLE lab_items AS SELECT 'item-' || number AS label FROM generate_series(1, 60000) number"
         )
         cursor.execute("ANALYZE lab_items")
     lookups = "LATERAL (SELECT count(*) FROM lab_items WHERE label = 'item-' || number) found"
-    in_background(connect(), f"SELECT sum(count) FROM generate_series(1, 800) number, {lookups}", again=True)
+    client = connect()
+    client.cursor().execute("SET statement_timeout = '20s'")
+    in_background(client, f"SELECT sum(count) FROM generate_series(1, 20000) number, {lookups}", again=True, pause=1)
 
 
 KINDS = {
