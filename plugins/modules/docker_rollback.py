@@ -53,6 +53,13 @@ options:
     type: list
     elements: str
     default: []
+  only_candidates:
+    description:
+      - Go to no other image than one of O(candidates), and stay where one of them runs already. It fails with
+        V(no_previous_version) when none of them is on the engine.
+      - For what a plan or an undo record names, so that nothing else is done than what it says.
+    type: bool
+    default: false
   exclude:
     description:
       - Ids of images known to be bad, which are never gone back to.
@@ -161,7 +168,9 @@ def run(params: dict, check_mode: bool, progress: change.Progress) -> dict:
     engine = Engine(options.engine_options(params))
     containers = change.containers_of(engine, selector, progress, check_mode)
     newest = max(containers, key=lambda container: container["Created"])
-    target = rollback.find_target(engine, newest, params["to"], params["candidates"], params["exclude"])
+    target = rollback.find_target(
+        engine, newest, params["to"], params["candidates"], params["exclude"], params["only_candidates"]
+    )
     steps = [plan_step(engine, container, target) for container in containers if container["Image"] != target.version]
     change.apply(engine, steps, progress, params, check_mode)
     return {
@@ -178,6 +187,7 @@ def main() -> None:
             **change.options_spec(),
             to=dict(type="str"),
             candidates=dict(type="list", elements="str", default=[]),
+            only_candidates=dict(type="bool", default=False),
             exclude=dict(type="list", elements="str", default=[]),
         ),
         required_together=options.REQUIRED_TOGETHER,

@@ -43,7 +43,12 @@ def _is_id(image: str) -> bool:
 
 
 def choose(
-    requested: Json | None, known_good: list[Json], siblings: list[Json], current: Json, excluded: t.Collection[str]
+    requested: Json | None,
+    known_good: list[Json],
+    siblings: list[Json],
+    current: Json,
+    excluded: t.Collection[str],
+    only_known_good: bool = False,
 ) -> tuple[Json, str] | None:
     """Choose the image to go to and say how it was found; None when there is none.
 
@@ -52,17 +57,30 @@ def choose(
     :param siblings: local images of the same repositories, as listed.
     :param current: the image in use, as inspected.
     :param excluded: image ids known to be bad.
+    :param only_known_good: go to nothing else, and stay where one of them runs already: a plan named them.
     """
     if requested:
         return requested, "requested"
-    for image in known_good:
-        if image["Id"] != current["Id"] and image["Id"] not in excluded:
+    fitting = [image for image in known_good if image["Id"] not in excluded]
+    if only_known_good:
+        there = next((image for image in fitting if image["Id"] == current["Id"]), None)
+        chosen = there or next(iter(fitting), None)
+        return (chosen, "known_good") if chosen else None
+    for image in fitting:
+        if image["Id"] != current["Id"]:
             return image, "known_good"
     found = images.previous(siblings, current["Id"], images.created(current), excluded)
     return (found, "previous_image") if found else None
 
 
-def find_target(engine: Engine, container: Json, to: str | None, candidates: list[str], exclude: list[str]) -> Target:
+def find_target(
+    engine: Engine,
+    container: Json,
+    to: str | None,
+    candidates: list[str],
+    exclude: list[str],
+    only_candidates: bool = False,
+) -> Target:
     """Find the image to go to from ``container`` (as inspected).
 
     :raises RemediationError: ``image_missing`` when the image asked for, or the one in use, is not on the engine;
@@ -88,7 +106,13 @@ def find_target(engine: Engine, container: Json, to: str | None, candidates: lis
         local = [inspect_image(engine, full_id(image)) for image in candidates]
         known_good = [image for image in local if image is not None]
         siblings = images.siblings(engine, names)
-    chosen = choose(requested, known_good, siblings, current, excluded)
+    chosen = choose(requested, known_good, siblings, current, excluded, only_candidates)
+    if chosen is None and only_candidates:
+        raise RemediationError(
+            f"candidates: none of the {len(candidates)} images named is on this engine (or all are in exclude), and"
+            " only_candidates forbids any other; look again and plan anew, or name one with 'to'",
+            code="no_previous_version",
+        )
     if chosen is None:
         repositories = ", ".join(sorted(names)) or container["Config"]["Image"]
         raise RemediationError(

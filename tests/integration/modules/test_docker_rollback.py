@@ -131,6 +131,15 @@ def test_known_good_images_come_first_and_bad_ones_never(lab, names, versions):
     assert roll_back("--check", container=name, candidates=[two], exclude=[two])["to"]["version"] == one
 
 
+def test_what_a_plan_named_is_gone_to_and_nothing_else(lab, names, versions):
+    name = lab.run(names[2])
+    before = lab.inspect(name)["Id"]
+    gone = roll_back(container=name, candidates=["sha256:" + "0" * 64], only_candidates=True)
+    assert (gone["failed"], gone["code"], lab.inspect(name)["Id"]) == (True, "no_previous_version", before)
+    there = roll_back(container=name, candidates=[versions[names[0]], versions[names[2]]], only_candidates=True)
+    assert (there["failed"], there["changed"], lab.inspect(name)["Id"]) == (False, False, before)
+
+
 def test_what_cannot_be_rolled_back_is_refused_clearly(lab, names, versions):
     name = lab.run(names[0])
     refusals = {

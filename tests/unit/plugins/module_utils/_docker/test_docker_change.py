@@ -222,6 +222,23 @@ def test_choice_of_the_image_to_go_back_to(requested, known_good, siblings, excl
 
 
 @pytest.mark.parametrize(
+    ("known_good", "excluded", "expected"),
+    [
+        (["sha256:good", "sha256:better"], (), "sha256:good"),
+        (["sha256:good", "sha256:now"], (), "sha256:now"),
+        (["sha256:now"], (), "sha256:now"),
+        (["sha256:good", "sha256:better"], ("sha256:good",), "sha256:better"),
+        (["sha256:good"], ("sha256:good",), None),
+        ([], (), None),
+    ],
+)
+def test_where_a_plan_names_the_images_there_is_no_other_choice(known_good, excluded, expected):
+    images = [{"Id": image} for image in known_good]
+    chosen = rollback.choose(None, images, [OLDER], CURRENT, excluded, only_known_good=True)
+    assert (chosen and chosen[0]["Id"]) == expected
+
+
+@pytest.mark.parametrize(
     ("given", "expected"), [("a" * 64, "sha256:" + "a" * 64), ("sha256:ab", "sha256:ab"), ("app:1", "app:1")]
 )
 def test_full_id(given, expected):
