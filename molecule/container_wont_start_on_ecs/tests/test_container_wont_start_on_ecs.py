@@ -1,0 +1,22 @@
+"""After the healing: users get the version before from the service on Amazon ECS, and the ledger tells the story."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(os.environ["MOLECULE_PROJECT_DIRECTORY"], "molecule")))
+
+import story  # noqa: E402
+
+testinfra_hosts = ["local://"]
+
+
+def test_users_get_the_version_before() -> None:
+    assert story.served_on_ecs() == "1.1.0"
+    assert story.deployments_on_ecs("api") == ["COMPLETED"]
+
+
+def test_the_ledger_tells_the_story() -> None:
+    story.check("api_ecs", "container_wont_start", "image_unusable", ["rollback"])
