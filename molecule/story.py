@@ -36,16 +36,12 @@ def check(service: str, scenario: str, cause: str, remedies: list[str]) -> dict[
     return healed
 
 
-def served_on_ecs() -> str:
-    """The version the API on ECS tells its users."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{PORT + 100}/api/version", timeout=5) as answer:
-        return json.load(answer)["version"]
-
-
-def deployments_on_ecs(service: str) -> list[str]:
-    """How far the deployments of a service are."""
+def settled_on_ecs(service: str) -> str:
+    """Assert that the service's deployments are over, one being left; return the version users of the API get."""
     import boto3
 
     ecs = boto3.client("ecs", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{PORT + 66}")
     (found,) = ecs.describe_services(cluster="lab", services=[service])["services"]
-    return [deployment["rolloutState"] for deployment in found["deployments"]]
+    assert [deployment["rolloutState"] for deployment in found["deployments"]] == ["COMPLETED"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{PORT + 100}/api/version", timeout=5) as answer:
+        return json.load(answer)["version"]

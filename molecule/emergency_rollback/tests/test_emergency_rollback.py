@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import urllib.request
-from pathlib import Path
 
-sys.path.insert(0, str(Path(os.environ["MOLECULE_PROJECT_DIRECTORY"], "molecule")))
-
-import story  # noqa: E402
+import story
 
 PORT = int(os.environ["LAB_PORT_BASE"])
 
