@@ -54,6 +54,8 @@ options:
       - Task definitions known to be good, newest first. The first that is active and of the same family is taken. Those
         that were rolled back from come last.
       - When what runs is one of them, nothing is done, unless O(only_if_current) or O(exclude) names it.
+      - A deployment in flight that leads to one of them is only waited for, unless O(only_if_current) names it and it differs
+        from what ran before in its images alone, because a tag was moved.
     type: list
     elements: str
     default: []

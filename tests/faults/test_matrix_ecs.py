@@ -81,7 +81,9 @@ def test_fault_on_ecs(row: dict[str, Any], double: Double, workplace) -> None:
     world.break_it(row["fault"])
     if row.get("outage"):
         double.end_what_serves()
-    extra = {"service_ecs": service_variables(endpoint_url="http://127.0.0.1:9")} if row.get("unreachable") else {}
+    extra = dict(row.get("extra", {}))
+    if row.get("unreachable"):
+        extra["service_ecs"] = service_variables(endpoint_url="http://127.0.0.1:9")
     options = {"inventory": INVENTORY, "target": row.get("target", "api_ecs"), **extra}
     double.control("DELETE", "journal")
 

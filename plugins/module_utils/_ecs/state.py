@@ -219,8 +219,8 @@ def newest_deployment(seen: Seen, primary: Json, failures: list[Json], container
     """Return what became of the newest deployment: ``{version, status, error}``.
 
     Status is one of in_progress, succeeded, failed, and withdrawn when somebody had it taken back, which is no failure
-    that is still to be seen to. One whose tasks fail again and again while none runs has failed, although ECS goes on
-    trying.
+    that is still to be seen to. One whose tasks fail again and again while none runs (or is healthy, where it is the
+    health check that ends them) has failed, although ECS goes on trying.
     """
     newest = seen.rollouts[-1] if seen.rollouts else None
     if newest:
@@ -235,13 +235,21 @@ def newest_deployment(seen: Seen, primary: Json, failures: list[Json], container
     own = newest is None or version == primary.get("taskDefinition")
     if status == "in_progress" and said not in GOING_BACK and own:
         lost = max(len(failures), primary.get("failedTasks") or 0)
-        status = "failed" if lost >= LOOP_FAILURES and not primary.get("runningCount") else status
+        status = "failed" if lost >= LOOP_FAILURES and not _any_proved(seen, primary, failures) else status
     told = failures or [task for task in seen.tasks if task.get("taskDefinitionArn") == version and failed(task)]
     last = exit_of(max(told, key=_stopped_at), container) if told and status in ("failed", "in_progress") else None
     words = [reason] if status == "failed" else []
     if last:
         words.append(last["reason"] + (f", exit code {last['code']}" if last["code"] is not None else ""))
     return {"version": version, "status": status, "error": "; ".join(word for word in words if word) or None}
+
+
+def _any_proved(seen: Seen, primary: Json, failures: list[Json]) -> bool:
+    """Tell whether a task of the newest deployment is up, for which it must be healthy once health checks ended others."""
+    if sum(map(failed_check, failures)) < LOOP_FAILURES:
+        return bool(primary.get("runningCount"))
+    own = [task for task in seen.tasks if task.get("startedBy") == primary.get("id")]
+    return any(task.get("healthStatus") == "HEALTHY" for task in own if not is_stopped(task))
 
 
 def _stopped_at(task: Json) -> str:

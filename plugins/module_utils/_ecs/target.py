@@ -200,6 +200,10 @@ def _is_wanted(seen: Seen, heading: Version, visits: t.Sequence[Version], wish: 
         return _same(seen, where, wish.to)
     if _one_of(seen, where, wish.exclude):
         return False
+    last = visits[-1] if visits else None
+    if wish.only_if_current and last and last != heading and _same(seen, last.task_definition, where):
+        # A tag was moved: what is on its way and what ran have the same name, and the caller leaves the former.
+        return False
     if wish.only_candidates or _one_of(seen, where, wish.candidates):
         return _one_of(seen, where, wish.candidates)
     return heading in visits[:-1] and heading != visits[-1]

@@ -36,6 +36,12 @@ def not_started(number=1, reason=PULL):
     return task(number, "STOPPED", stopCode="TaskFailedToStart", stoppedReason=reason, startedAt=None)
 
 
+def sick(number):
+    """One that ECS stopped as its health check failed."""
+    reason = "Task failed container health checks"
+    return task(number, "STOPPED", exit_code=137, stopCode="ServiceSchedulerInitiated", stoppedReason=reason)
+
+
 def definition(checked=False, env=("A",), secrets=(), **changes):
     container = {
         "name": "api",
@@ -190,6 +196,11 @@ def rollout(status, version="v2", reason=""):
         ([rollout("ROLLBACK_IN_PROGRESS")], [not_started(1), not_started(2)], {"running": 0}, "in_progress", None),
         ([rollout("IN_PROGRESS")], [not_started(1), not_started(2)], {"running": 0}, "failed", "CannotPull"),
         ([rollout("IN_PROGRESS")], [not_started(1)], {"running": 0}, "in_progress", None),
+        # The health check ends one after the other: the one that runs at this moment proves nothing.
+        ([rollout("IN_PROGRESS")], [sick(1), sick(2), task(3, healthStatus="UNKNOWN")], {}, "failed", "health checks"),
+        ([rollout("IN_PROGRESS")], [sick(1), sick(2), task(3, healthStatus="HEALTHY")], {}, "in_progress", None),
+        ([rollout("IN_PROGRESS")], [sick(1), task(3, healthStatus="UNKNOWN")], {}, "in_progress", None),
+        ([rollout("IN_PROGRESS")], [not_started(1), not_started(2), task(3)], {}, "in_progress", None),
         ([rollout("ROLLBACK_SUCCESSFUL", "v3", "circuit breaker")], [task()], {}, "failed", "circuit breaker"),
         (
             [rollout("ROLLBACK_SUCCESSFUL", "v3", "rolled back because of user request.")],

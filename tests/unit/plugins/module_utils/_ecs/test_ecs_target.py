@@ -167,6 +167,12 @@ def test_by_what_is_asked_for(steps, current, wish, expected):
             {"candidates": ["v2"], "only_if_current": "v2"},
             ("update", "v2", "service_deployments"),
         ),
+        (
+            ("v1 SUCCESSFUL", "v2@a SUCCESSFUL", "v2@b IN_PROGRESS"),
+            "v2",
+            {"candidates": ["v2"], "only_if_current": "v2"},
+            ("stop", "v2", "in_flight"),
+        ),
         # In flight: stopped or followed only when it leads to one of them.
         (V123[:2] + ("v3 IN_PROGRESS",), "v3", {"candidates": ["v1", "v2"]}, ("stop", "v2", "in_flight")),
         (V123[:2] + ("v3 IN_PROGRESS",), "v3", {"candidates": ["v1"]}, ("update", "v1", "known_good")),
@@ -237,6 +243,12 @@ def test_a_copy_of_a_candidate_is_the_candidate():
         (V123[:2] + ("v3 IN_PROGRESS",), "v3", {"exclude": ["v2"]}, ("update", "v1", "service_deployments")),
         # The same version deployed again that hangs (a tag that was moved, a node that is full).
         (("v1 SUCCESSFUL", "v2@a SUCCESSFUL", "v2@b IN_PROGRESS"), "v2", {}, ("stop", "v2", "in_flight")),
+        (
+            ("v1 SUCCESSFUL", "v2@a SUCCESSFUL", "v2@b IN_PROGRESS"),
+            "v2",
+            {"candidates": ["v2"], "only_if_current": "v2"},
+            ("stop", "v2", "in_flight"),
+        ),
         # The first deployment of all has nothing to go back to.
         (("v1 IN_PROGRESS",), "v1", {}, "no_previous_version"),
         (("v1 ROLLBACK_SUCCESSFUL", "v2 IN_PROGRESS"), "v2", {}, "no_previous_version"),
