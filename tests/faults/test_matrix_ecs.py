@@ -15,7 +15,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration/aws"))
 
-from iam_policies import Journals  # noqa: E402
+from iam_policies import Journals, of_role  # noqa: E402
 
 ROWS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "matrix_ecs.yml").read_text(encoding="utf-8"))
 INVENTORY = world.ROOT / "inventories/lab_aws"
@@ -39,11 +39,12 @@ class Double:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
-    def calls(self) -> dict[str, int]:
-        """The calls since the last time, each of which a scenario must be allowed."""
+    def calls(self, role: str) -> dict[str, int]:
+        """The calls since the last time, each of which the role's own policies and the one of all roles must allow."""
         counts: dict[str, int] = self.control("GET", "journal")["counts"]
         self.control("DELETE", "journal")
         self._journals.note("scenario_roles", counts)
+        self._journals.note(role, counts, of_role(role))
         return counts
 
     def end_what_serves(self) -> None:
@@ -88,12 +89,12 @@ def test_fault_on_ecs(row: dict[str, Any], double: Double, workplace) -> None:
     double.control("DELETE", "journal")
 
     plan = workplace.run(row["playbook"], cmdline="--check", **options)
-    assert not [action for action in double.calls() if action.split(":")[1].startswith(CHANGES)]
+    assert not [action for action in double.calls(row["playbook"]) if action.split(":")[1].startswith(CHANGES)]
     assert plan.result["verdict"] == ("planned" if row["remedies"] else "refused"), plan.output[-3000:]
     assert plan.result["cause"] == row["cause"], plan.output[-5000:]
 
     run = workplace.run(row["playbook"], **options)
-    double.calls()
+    double.calls(row["playbook"])
     assert (run.result["verdict"], run.result["cause"], run.remedies) == (
         row["verdict"],
         row["cause"],
@@ -119,10 +120,10 @@ def test_an_order_is_carried_out_once_and_put_back(double: Double, workplace) ->
     attempt = run.result["remedies"][0]["attempt"]
     undone = workplace.run("undo", undo_attempt=attempt, **options)
     assert undone.rc == 0, undone.output[-3000:]
-    double.calls()
+    double.calls("emergency_rollback")
 
 
 def test_a_healthy_service_is_left_alone(double: Double, workplace) -> None:
     run = workplace.run("api_down", inventory=INVENTORY, target="api_ecs")
     assert (run.rc, run.result["verdict"]) == (0, "no_action_needed"), run.output[-3000:]
-    assert not [action for action in double.calls() if action.split(":")[1].startswith(CHANGES)]
+    assert not [action for action in double.calls("api_down") if action.split(":")[1].startswith(CHANGES)]
