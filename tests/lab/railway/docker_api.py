@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import struct
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 
 LOOPBACK = "127.0.0.1"
+SECONDS_TO_REMOVE = 60
 
 
-class EngineError(Exception):
+class EngineError(RuntimeError):
     """The engine refused; the text is its own."""
 
 
@@ -66,7 +69,17 @@ class DockerApi:
         return int((await self.call("POST", f"/containers/{container}/wait"))["StatusCode"])
 
     async def remove(self, container: str) -> None:
-        await self.call("DELETE", f"/containers/{container}", params={"force": "1", "v": "1"}, allow=(404, 409))
+        """See to it that a container is gone. The engine refuses while an earlier call is still at it (also one that
+        nobody waits for any more), and gives up where a busy machine does not end the processes in its ten seconds."""
+        deadline = time.monotonic() + SECONDS_TO_REMOVE
+        while True:
+            try:
+                await self.call("DELETE", f"/containers/{container}", params={"force": "1", "v": "1"}, allow=(404,))
+                return
+            except EngineError:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.2)
 
     async def inspect(self, container: str) -> dict[str, Any]:
         found = await self.call("GET", f"/containers/{container}/json", allow=(404,))
