@@ -21,6 +21,7 @@ def test_a_look_is_no_process_and_healing_is_two(clean_lab, workplace) -> None:
     assert module_processes(workplace, "look") == 0
     assert module_processes(workplace, "learn", "-e", "api_down_learn=true") == 1
     with workplace.open_ledger() as ledger:
-        assert [item["name"] for item in ledger.known_good("api")] == ["sre-remediation-lab/api:1.1.0"]
+        (known,) = ledger.known_good("api")
+    assert known["name"] == f"sre-remediation-lab/{world.PROJECT}/api:1.1.0"
     world.break_it("api-stopped")
     assert module_processes(workplace, "heal") == 2

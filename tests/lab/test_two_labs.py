@@ -48,6 +48,12 @@ def leftovers(project: str) -> list[str]:
     return found
 
 
+def releases(project: str) -> set[str]:
+    """The releases of the API a lab's services could be rolled back to."""
+    command = ["docker", "image", "ls", "--format", "{{.Tag}}", f"sre-remediation-lab/{project}/api"]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
 @pytest.fixture(scope="module")
 def pair() -> Iterator[None]:
     try:
@@ -90,11 +96,13 @@ def test_one_lab_does_not_notice_the_other(pair: None) -> None:
     assert answers(ONE)
     assert answers(TWO)
 
-    lab(ONE, "break", "api-stopped")
+    lab(ONE, "break", "bad-image")
     assert not answers(ONE)
     assert answers(TWO)
+    assert releases(ONE["LAB_PROJECT"]) > releases(TWO["LAB_PROJECT"]) == {"1.0.0", "1.1.0"}
 
     lab(ONE, "down")
     assert leftovers(ONE["LAB_PROJECT"]) == []
+    assert releases(ONE["LAB_PROJECT"]) == set()
     assert not Path("/tmp", f"{ONE['LAB_PROJECT']}-{os.getuid()}").exists()
     assert answers(TWO)

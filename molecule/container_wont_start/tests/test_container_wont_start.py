@@ -18,7 +18,7 @@ testinfra_hosts = ["local://"]
 
 def test_the_variable_is_set(host: Host) -> None:
     found = host.check_output("docker inspect --format '{{.Config.Image}} {{.Config.Env}}' %s", f"{LAB}-api-1")
-    assert "api:1.3.0-bad" in found and "ORDERS_CURRENCY=BRL" in found
+    assert "/api:1.3.0-bad" in found and "ORDERS_CURRENCY=BRL" in found
 
 
 def test_users_are_answered() -> None:

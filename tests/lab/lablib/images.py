@@ -55,6 +55,7 @@ def _later(version: str) -> Image:
 
 
 CURRENT_RELEASE = "1.1.0"
+GOOD_RELEASES = (_release("1.0.0"), _release(CURRENT_RELEASE))
 # Releases that went wrong lie under another name until a fault deploys them: on a real server a release arrives with
 # its deployment, and before it the previous good one is the newest there is.
 UNPUBLISHED = "api-unpublished"
@@ -72,8 +73,7 @@ IMAGES: Sequence[Image] = (
     PROXY,
     Image("db", "15", BASE),
     Image("cache", "7.0", BASE),
-    _release("1.0.0"),
-    _release(CURRENT_RELEASE),
+    *GOOD_RELEASES,
     *BAD_RELEASES,
     Image("worker", "1.0.0", PYTHON.reference),
     Image("frontend", "1.1.0", PROXY.reference),

@@ -20,7 +20,7 @@ LABEL = "com.sre-remediation.lab"
 """Label of every container, network and volume a lab makes; its value is the project's name."""
 
 IMAGE_PREFIX = "sre-remediation-lab"
-"""Repository prefix of every image the lab builds; all labs of a machine share them."""
+"""Repository prefix of every image the lab builds; all labs of a machine share them, but for `Settings.releases`."""
 
 PORT_OFFSETS: Mapping[str, int] = {
     "api": 1,
@@ -60,6 +60,11 @@ class Settings:
     def socket(self) -> Path:
         """Symbolic link to the engine's socket. Removing it cuts off whoever uses the inventory, and nobody else."""
         return self.socket_directory / "docker.sock"
+
+    @property
+    def releases(self) -> str:
+        """Repository of the API's releases. Each lab has its own: what one publishes is no version another could go to."""
+        return f"{IMAGE_PREFIX}/{self.project}/api"
 
     def port(self, service: str) -> int:
         return self.port_base + {**PORT_OFFSETS, **PART_PORT_OFFSETS}[service]

@@ -12,9 +12,9 @@ from typing import Any
 
 from . import health, legacy_process, state_files
 from .docker import Docker
-from .images import BAD_RELEASES
+from .images import BAD_RELEASES, GOOD_RELEASES
 from .processes import terminate
-from .settings import IMAGE_PREFIX, LABEL, Settings
+from .settings import LABEL, Settings
 from .shell import LabError, wait_until
 
 SERVICES = ("api", "db", "cache", "proxy", "frontend", "worker", legacy_process.SERVICE)
@@ -79,6 +79,7 @@ def bring_up(docker: Docker, settings: Settings) -> None:
     """
     claim(docker, settings)
     state_files.write_deployment(settings)
+    _publish(docker, settings)
     _remove_faults(docker, settings)
     _remove_broken(docker, settings)
     _prepare_database(docker, settings)
@@ -140,8 +141,7 @@ def _remove_faults(docker: Docker, settings: Settings) -> None:
     )
     if extra:
         docker.run("rm", "--force", "--volumes", *extra)
-    published = set(docker.lines("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", f"{IMAGE_PREFIX}/api"))
-    bad = published & {f"{IMAGE_PREFIX}/api:{release.tag}" for release in BAD_RELEASES}
+    bad = _published(docker, settings) & {f"{settings.releases}:{release.tag}" for release in BAD_RELEASES}
     if bad:
         # Containers of such a release go first, for they would keep its name.
         labels = (f"com.docker.compose.project={settings.project}", "com.docker.compose.service=api")
@@ -152,6 +152,17 @@ def _remove_faults(docker: Docker, settings: Settings) -> None:
     worker = docker.inspect(settings.container("worker"))
     if worker and worker[0]["State"]["Running"]:
         docker.execute(settings.container("worker"), "find", DATA_DIRECTORY, "-mindepth", "1", "-delete", user="root")
+
+
+def _published(docker: Docker, settings: Settings) -> set[str]:
+    """The names of this lab's releases on the engine."""
+    return set(docker.lines("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", settings.releases))
+
+
+def _publish(docker: Docker, settings: Settings) -> None:
+    """Give the good releases, as they are built now, their names in this lab's own repository."""
+    for release in GOOD_RELEASES:
+        docker.run("tag", release.reference, f"{settings.releases}:{release.tag}")
 
 
 def _terminate_recorded(settings: Settings) -> None:
@@ -256,3 +267,6 @@ def take_down(docker: Docker, settings: Settings) -> None:
         found = docker.lines(*listing.split(), *selection)
         if found:
             docker.run(kind, "rm", *(["--force", "--volumes"] if kind == "container" else []), *found)
+    releases = _published(docker, settings)
+    if releases:
+        docker.run("rmi", *sorted(releases))

@@ -67,7 +67,12 @@ def compose_variables(settings: Settings, api_version: str = CURRENT_RELEASE) ->
         f"LAB_PORT_{name.upper()}": str(settings.port(name))
         for name in ("api", "api_process", "database", "cache", "proxy", "frontend")
     }
-    return {"LAB_PROJECT": settings.project, "LAB_API_VERSION": api_version, **ports}
+    return {
+        "LAB_PROJECT": settings.project,
+        "LAB_API_RELEASES": settings.releases,
+        "LAB_API_VERSION": api_version,
+        **ports,
+    }
 
 
 def api_environment(settings: Settings) -> dict[str, str]:

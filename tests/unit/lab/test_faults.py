@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 from lablib.faults.registry import FAULTS, as_data, as_table, as_text, find_fault
-from lablib.images import BAD_RELEASES, CURRENT_RELEASE, IMAGES, IMAGES_DIRECTORY
+from lablib.images import BAD_RELEASES, CURRENT_RELEASE, GOOD_RELEASES, IMAGES, IMAGES_DIRECTORY
 from lablib.settings import LAB_DIRECTORY, REPOSITORY
 from lablib.shell import LabError
 from lablib.stack import SCHEMA, SERVICES
@@ -65,7 +65,10 @@ def test_every_compose_service_uses_an_image_the_lab_builds() -> None:
     services = yaml.safe_load((LAB_DIRECTORY / "compose.yaml").read_text(encoding="utf-8"))["services"]
     assert set(services) == set(SERVICES)
     built = {image.reference for image in IMAGES}
-    assert {service["image"].replace("${LAB_API_VERSION}", CURRENT_RELEASE) for service in services.values()} <= built
+    images = {service["image"] for name, service in services.items() if name != "api"}
+    assert images <= built
+    assert services["api"]["image"] == "${LAB_API_RELEASES}:${LAB_API_VERSION}"
+    assert CURRENT_RELEASE in {release.tag for release in GOOD_RELEASES}
 
 
 def test_every_port_is_published_on_loopback_only() -> None:

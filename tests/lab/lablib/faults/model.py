@@ -63,7 +63,7 @@ class Lab:
     ) -> None:
         """Deploy the API as an operator would: change the files, run compose up. A failing start is not an error here."""
         if version != CURRENT_RELEASE:
-            self.docker.run("tag", f"{IMAGE_PREFIX}/{UNPUBLISHED}:{version}", f"{IMAGE_PREFIX}/api:{version}")
+            self.docker.run("tag", f"{IMAGE_PREFIX}/{UNPUBLISHED}:{version}", f"{self.settings.releases}:{version}")
         environment = {**api_environment(self.settings), **(extra or {})}
         environment.pop(without, None)
         write_file(self.settings.state / ".env", environment_text(compose_variables(self.settings, version)))
