@@ -63,7 +63,7 @@ def wait_limits(params: t.Mapping[str, t.Any]) -> waiting.Limits:
 def check(params: t.Mapping[str, t.Any]) -> None:
     """RemediationError for options that do not belong to the state, or are out of range."""
     belongs = {
-        "rolled_back": ("to", "candidates", "exclude"),
+        "rolled_back": ("to", "candidates", "exclude", "only_candidates"),
         "deployed": ("commit",),
         "scaled": ("replicas", "region", "memory_gb", "cpus"),
     }
@@ -141,7 +141,9 @@ def _rolled_back(change: Change, params: t.Mapping[str, t.Any]) -> Json:
     current = change.known.current
     listed = change.known.deployments
     other = _with_other_variables(change, params)
-    target = decide.choose_target(listed, current, params["to"], params["candidates"], params["exclude"], other)
+    target = decide.choose_target(
+        listed, current, params["to"], params["candidates"], params["exclude"], other, params["only_candidates"]
+    )
     facts = {"to": target.as_dict()}
     node = target.deployment
     if current and _is_there(change, current, node):
@@ -158,18 +160,21 @@ def _rolled_back(change: Change, params: t.Mapping[str, t.Any]) -> Json:
 
 
 def _with_other_variables(change: Change, params: t.Mapping[str, t.Any]) -> list[str]:
-    """Return the known good deployment that runs the same artefact as now, but ran with other variables.
+    """Return the known good deployments that run the same artefact as now, but ran with other variables.
 
-    It is looked for only when no known good one runs another artefact, for it takes two requests.
+    Each takes a request. So one is looked for when no known good one runs another artefact, and all of them only when
+    what runs already is not to be left for another of them.
     """
     current, by_id = change.known.current, {node["id"]: node for node in change.known.deployments}
     if current is None or params["to"]:
         return []
     good = [by_id[version] for version in params["candidates"] if version in by_id and version != current["id"]]
     good = [node for node in good if node["canRollback"] and node["id"] not in params["exclude"]]
-    if any(not decide.runs_the_same(node, current) for node in good):
+    same = [node for node in good if decide.runs_the_same(node, current)]
+    if len(same) < len(good) and not params["only_candidates"]:
         return []
-    return [node["id"] for node in good[:1] if not change.same_variables(node, current)]
+    looked_at = same if params["only_candidates"] else same[:1]
+    return [node["id"] for node in looked_at if not change.same_variables(node, current)]
 
 
 def _is_there(change: Change, current: Json, target: Json) -> bool:

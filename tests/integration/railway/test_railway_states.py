@@ -82,10 +82,15 @@ def test_a_rollback_serves_the_old_version_in_little_more_than_its_deployment_ta
     own = seconds(deployment["createdAt"], deployment["statusUpdatedAt"])
     assert took <= 1.3 * own + 5, f"{took:.1f} s for a deployment of {own:.1f} s"
     assert len(railway.control.journal()) <= 60
-    # Again: it is there already. Undone: the version before serves.
-    again, done = railway.change("rolled_back", to=to)
-    assert not done.changed
-    railway.change("rolled_back", to=facts["undo"]["version"])
+    # Again: it is there already. Undone: the version before serves. What a plan does not name is not gone to.
+    for asked in ({"to": to}, {"candidates": [to], "only_candidates": True}):
+        _again, done = railway.change("rolled_back", **asked)
+        assert not done.changed
+    nobody = "00000000-0000-4000-8000-000000000000"
+    with pytest.raises(RemediationError) as caught:
+        railway.change("rolled_back", candidates=[nobody], only_candidates=True)
+    assert (caught.value.code, len(railway.asked("DeploymentRollback"))) == ("no_previous_version", 1)
+    railway.change("rolled_back", candidates=[nobody, facts["undo"]["version"]], only_candidates=True)
     assert railway.version() == before
 
 
