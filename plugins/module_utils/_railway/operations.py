@@ -208,6 +208,11 @@ query Variables($projectId: String!, $environmentId: String!, $serviceId: String
   variables(projectId: $projectId, environmentId: $environmentId, serviceId: $serviceId, unrendered: true)
 }
 """,
+    "EnvironmentConfig": """
+query EnvironmentConfig($environmentId: String!) {
+  environment(id: $environmentId) { config(decryptVariables: false) }
+}
+""",
     "EnvironmentStagedChanges": """
 query EnvironmentStagedChanges($environmentId: String!) {
   environmentStagedChanges(environmentId: $environmentId) { id status patch lastAppliedError }

@@ -13,14 +13,12 @@ import typing as t
 
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 from ansible_collections.sre.remediation.plugins.module_utils._railway import deployments as decide
-from ansible_collections.sre.remediation.plugins.module_utils._railway import read, state, waiting
+from ansible_collections.sre.remediation.plugins.module_utils._railway import read, scaling, state, waiting
 from ansible_collections.sre.remediation.plugins.module_utils._railway.change import (
-    REPLICAS_MOST,
     Change,
     Done,
     expected_of_source,
     is_stopped,
-    region_of,
 )
 from ansible_collections.sre.remediation.plugins.module_utils._railway.client import Client
 from ansible_collections.sre.remediation.plugins.module_utils._railway.scope import scope
@@ -71,9 +69,9 @@ def check(params: t.Mapping[str, t.Any]) -> None:
         for name in names:
             if params[name] and params["state"] != owner:
                 raise RemediationError(f"{name}: is for state={owner}", "invalid_option")
-    if params["replicas"] is not None and not 1 <= params["replicas"] <= REPLICAS_MOST:
+    if params["replicas"] is not None and not 1 <= params["replicas"] <= scaling.REPLICAS_MOST:
         raise RemediationError(
-            f"replicas: must be from 1 to {REPLICAS_MOST}; to have none use state=stopped", "invalid_option"
+            f"replicas: must be from 1 to {scaling.REPLICAS_MOST}; to have none use state=stopped", "invalid_option"
         )
     for name in ("memory_gb", "cpus"):
         if params[name] is not None and params[name] <= 0:
@@ -188,11 +186,11 @@ def _is_there(change: Change, current: Json, target: Json) -> bool:
 
 
 def _scaled(change: Change, params: t.Mapping[str, t.Any]) -> Json:
-    known, facts = change.known, {}
+    known = change.known
+    facts: Json = {}
     undo: Json = {}
-    if params["replicas"] is not None and params["replicas"] != (known.instance.get("numReplicas") or 1):
-        facts.update(_scale_out(change, params["replicas"], params["region"]))
-        undo["replicas"] = known.instance.get("numReplicas") or 1
+    if params["replicas"] is not None:
+        facts, undo = scaling.scale(change, params["replicas"], params["region"])
     now = state.limits_of(known.limits)
     wanted = {"memoryGB": params["memory_gb"], "vCPUs": params["cpus"]}
     have = {"memoryGB": (now["memory_bytes"] or 0) / GIGABYTE or None, "vCPUs": now["cpus"]}
@@ -209,25 +207,6 @@ def _scaled(change: Change, params: t.Mapping[str, t.Any]) -> Json:
         facts.update(_deployed(change, {}))
     facts["undo"] = undo or None
     return facts
-
-
-def _scale_out(change: Change, replicas: int, region: str | None) -> Json:
-    where = region_of(change.known.instance, change.known.current, region)
-    if replicas > 1 and change.volumes():
-        raise RemediationError("replicas: a service with a volume can have only one instance", "invalid_option")
-    before = {"replicas": change.known.instance.get("numReplicas") or 1}
-    change.done.plan(f"scaled to {replicas} instances in {where}", before, {"replicas": replicas})
-    if change.done.check_mode:
-        return {}
-    deploy = {"multiRegionConfig": {where: {"numReplicas": replicas}}}
-    patch = {"services": {change.scope.service_id: {"deploy": deploy}}}
-    variables = {
-        "environmentId": change.scope.environment_id,
-        "patch": patch,
-        "commitMessage": "sre.remediation: scale",
-    }
-    change.send("EnvironmentPatchCommit", variables)
-    return {}
 
 
 def _stopped(change: Change, params: t.Mapping[str, t.Any]) -> Json:
