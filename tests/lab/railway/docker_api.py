@@ -104,6 +104,15 @@ class DockerApi:
         await self.call("POST", f"/exec/{made['Id']}/start", json={"Detach": False}, allow=(409,))
         return (await self.call("GET", f"/exec/{made['Id']}/json"))["ExitCode"]
 
+    async def output(self, container: str, command: tuple[str, ...]) -> str:
+        """What a command in a container writes to its standard output."""
+        spec = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True, "User": "root"}
+        made = await self.call("POST", f"/containers/{container}/exec", json=spec)
+        raw = await self.call("POST", f"/exec/{made['Id']}/start", json={"Detach": False})
+        # Framed as the log is, but no line begins with its time.
+        parts = [(moment, message) for moment, stream, message in parse_log(raw) if stream == "stdout"]
+        return "\n".join(f"{moment} {message}".strip() for moment, message in parts)
+
     async def logs(self, container: str, since: float = 0, tail: int = 1000) -> list[tuple[str, str, str]]:
         """The last lines of a container, none older than ``since``, as (time, stream, message)."""
         params = {"stdout": "1", "stderr": "1", "timestamps": "1", "tail": str(tail), "since": f"{since:.6f}"}
