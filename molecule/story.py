@@ -1,17 +1,24 @@
-"""What the ledger of a molecule run tells of one service: planned first, then healed, then left alone."""
+"""What a molecule run leaves: in the ledger (planned first, then healed, then left alone), and on the double of Amazon ECS."""
 
 from __future__ import annotations
 
+import json
 import os
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 from ansible.plugins.loader import init_plugin_loader
 
 ROOT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
+PORT = int(os.environ["LAB_PORT_BASE"])
 
 
-def check(service: str, scenario: str, cause: str, remedies: list[str]) -> None:
-    """Assert that the scenario was planned, healed by exactly these remedies, found well afterwards, and left no lease."""
+def check(service: str, scenario: str, cause: str, remedies: list[str]) -> dict[str, Any]:
+    """Assert that the scenario was planned, healed by exactly these remedies, found well afterwards, and left no lease.
+
+    Returns the incident that was healed.
+    """
     init_plugin_loader([str(ROOT / "collections")])
     from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import open_ledger
 
@@ -26,3 +33,15 @@ def check(service: str, scenario: str, cause: str, remedies: list[str]) -> None:
     assert (healed["verdict"], healed["cause"]) == ("recovered", cause)
     assert [attempt["remedy"] for attempt in healed["attempts"]] == remedies
     assert leases == []
+    return healed
+
+
+def settled_on_ecs(service: str) -> str:
+    """Assert that the service's deployments are over, one being left; return the version users of the API get."""
+    import boto3
+
+    ecs = boto3.client("ecs", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{PORT + 66}")
+    (found,) = ecs.describe_services(cluster="lab", services=[service])["services"]
+    assert [deployment["rolloutState"] for deployment in found["deployments"]] == ["COMPLETED"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{PORT + 100}/api/version", timeout=5) as answer:
+        return json.load(answer)["version"]

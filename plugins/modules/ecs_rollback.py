@@ -57,6 +57,16 @@ options:
     type: list
     elements: str
     default: []
+  only_candidates:
+    description:
+      - Go to no other task definition than one of O(candidates), neither by the history nor by stopping or following a
+        deployment in flight that leads elsewhere. It fails with V(no_previous_version) when none of them can be deployed
+        any more.
+      - Where only what runs is one of them, it stays, whatever O(only_if_current) says. If it ran with other images before,
+        under the same tags, it is gone back to as O(pin_digest) says.
+      - For what a plan or an undo record names, so that nothing else is done than what it says.
+    type: bool
+    default: false
   exclude:
     description:
       - Task definitions known to be bad, which are never gone back to.
@@ -246,6 +256,7 @@ def main() -> None:
             **deploy.wait_spec(),
             to=dict(type="str"),
             candidates=dict(type="list", elements="str", default=[]),
+            only_candidates=dict(type="bool", default=False),
             exclude=dict(type="list", elements="str", default=[]),
             only_if_current=dict(type="str"),
             require_history=dict(type="bool", default=True),

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import urllib.request
-from pathlib import Path
 
-from ansible.plugins.loader import init_plugin_loader
+import story
 
-ROOT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
 PORT = int(os.environ["LAB_PORT_BASE"])
 
 testinfra_hosts = ["local://"]
 
 
-def test_users_are_answered() -> None:
-    with urllib.request.urlopen(f"http://127.0.0.1:{PORT + 80}/api/health", timeout=5) as answer:
-        assert answer.status == 200
+def test_users_get_the_version_before() -> None:
+    with urllib.request.urlopen(f"http://127.0.0.1:{PORT + 80}/api/version", timeout=5) as answer:
+        assert json.load(answer)["version"] == "1.0.0"
 
 
 def test_the_ledger_tells_the_story() -> None:
-    init_plugin_loader([str(ROOT / "collections")])
-    from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import open_ledger
-
-    with open_ledger(os.environ["SRE_REMEDIATION_LEDGER"]) as ledger:
-        rows = [row for row in ledger.incidents(service="api") if row["scenario"] == "emergency_rollback"]
-        (done,) = [row for row in map(ledger.incident, (row["incident_id"] for row in rows)) if row["attempts"]]
-    assert rows[0]["verdict"] == "no_action_needed"
-    assert "planned" in [row["verdict"] for row in rows]
-    assert (done["verdict"], done["cause"]) == ("recovered", "ordered")
+    done = story.check("api", "emergency_rollback", "ordered", ["rollback"])
     assert "molecule orders it" in done["summary"]
-    assert [(attempt["remedy"], attempt["result"]) for attempt in done["attempts"]] == [("rollback", "recovered")]

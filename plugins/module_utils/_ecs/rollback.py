@@ -39,6 +39,9 @@ CONFIGURATION = (
     "vpcLatticeConfigurations",
 )
 
+#: Why a known good task definition is passed over.
+NOT_DEPLOYABLE = ("target_inactive", "other_family", "task_definition_missing")
+
 
 def full_name(ecs: Ecs, name: str, current: str) -> str:
     """Return the ARN of a task definition given as ARN, C(family:7) or the number alone.
@@ -145,6 +148,7 @@ class Rollback:
         return target.Wish(
             to=full_name(self._ecs, options["to"], now) if options["to"] else None,
             candidates=tuple(full_name(self._ecs, name, now) for name in options["candidates"] if name),
+            only_candidates=options["only_candidates"],
             exclude=tuple(full_name(self._ecs, name, now) for name in options["exclude"] if name),
             only_if_current=full_name(self._ecs, options["only_if_current"], now)
             if options["only_if_current"]
@@ -156,14 +160,14 @@ class Rollback:
         wish = self._wish(current)
         while True:
             choice = target.choose(seen, wish)
-            if choice.how == target.NOTHING or choice.task_definition == current["taskDefinitionArn"]:
-                definition = current
-            else:
-                definition = self._ecs.definition(choice.task_definition)
             try:
+                if choice.how == target.NOTHING or choice.task_definition == current["taskDefinitionArn"]:
+                    definition = current
+                else:
+                    definition = self._ecs.definition(choice.task_definition)
                 return self._checked(seen, choice, definition, current)
             except RemediationError as error:
-                if choice.found_by != "known_good" or error.code not in ("target_inactive", "other_family"):
+                if choice.found_by != "known_good" or error.code not in NOT_DEPLOYABLE:
                     raise
                 self._progress.warnings.append(f"passed over: {error.message}")
                 wish = dataclasses.replace(

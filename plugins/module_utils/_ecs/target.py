@@ -42,10 +42,12 @@ class Wish:
 
     :ivar only_if_current: the task definition that must be left; anything else that runs means nothing is to be done.
     :ivar candidates: known good ones that can be deployed, newest first.
+    :ivar only_candidates: go to nothing else: a plan or an undo record named them.
     """
 
     to: str | None = None
     candidates: tuple[str, ...] = ()
+    only_candidates: bool = False
     exclude: tuple[str, ...] = ()
     only_if_current: str | None = None
 
@@ -120,13 +122,27 @@ def choose(seen: Seen, wish: Wish) -> Choice:
     if wish.to:
         done = _same(seen, wish.to, seen.current)
         return Choice(NOTHING if done else UPDATE, wish.to, "requested", revision=_revision_of(seen, wish.to))
-    return _known_good(seen, wish) or _before(seen, wish)
+    found = _known_good(seen, wish)
+    if found is None:
+        found = _nothing_but_candidates(seen, wish) if wish.only_candidates else _before(seen, wish)
+    return found
 
 
 def _same(seen: Seen, one: str, other: str) -> bool:
     """Tell whether two task definitions are the same, a copy and its original included."""
     originals = seen.history.originals if seen.history else {}
     return originals.get(one, one) == originals.get(other, other)
+
+
+def _one_of(seen: Seen, one: str, others: t.Iterable[str]) -> bool:
+    return any(_same(seen, one, other) for other in others)
+
+
+def _off_limits(seen: Seen, where: str, wish: Wish) -> bool:
+    """Tell whether the caller asks for something else than this, by ``to`` or by ``only_candidates``."""
+    if wish.to:
+        return not _same(seen, where, wish.to)
+    return wish.only_candidates and not _one_of(seen, where, wish.candidates)
 
 
 def _going_back_from(seen: Seen, task_definition: str) -> bool:
@@ -140,7 +156,7 @@ def _going_back_from(seen: Seen, task_definition: str) -> bool:
 
 def _told(seen: Seen, wish: Wish) -> bool:
     """Tell whether the caller says that what runs must be left, wherever it came from."""
-    return bool(wish.only_if_current) or any(_same(seen, seen.current, bad) for bad in wish.exclude)
+    return bool(wish.only_if_current) or _one_of(seen, seen.current, wish.exclude)
 
 
 def _revision_of(seen: Seen, task_definition: str) -> str | None:
@@ -157,7 +173,7 @@ def _from_flight(seen: Seen, history: History, flight: Rollout, wish: Wish) -> C
     heading = history.version(flight.target)
     if flight.status in GOING_BACK:
         where = home.task_definition if home else ""
-        if wish.to and home and not _same(seen, where, wish.to):
+        if home and _off_limits(seen, where, wish):
             return None
         return Choice(
             FOLLOW, where, "rollback_in_flight", flight, home.revision if home else None, "ROLLBACK_SUCCESSFUL"
@@ -165,15 +181,14 @@ def _from_flight(seen: Seen, history: History, flight: Rollout, wish: Wish) -> C
     if heading and _is_wanted(seen, heading, visits, wish):
         return Choice(FOLLOW, heading.task_definition, "deployment_in_flight", flight, heading.revision)
     if home is None:
-        if wish.to:
+        if wish.to or wish.only_candidates:
             return None
         raise RemediationError(
             f"the deployment in flight is the first that is known of {seen.service['serviceName']}, so there is nothing to"
             " go back to; name a task definition with 'to', or deploy one that works",
             code="no_previous_version",
         )
-    unwanted = (wish.to and not _same(seen, home.task_definition, wish.to)) or home.task_definition in wish.exclude
-    if unwanted:
+    if _off_limits(seen, home.task_definition, wish) or home.task_definition in wish.exclude:
         return None
     return Choice(STOP, home.task_definition, "in_flight", flight, home.revision, "ROLLBACK_SUCCESSFUL")
 
@@ -183,19 +198,23 @@ def _is_wanted(seen: Seen, heading: Version, visits: t.Sequence[Version], wish: 
     where = heading.task_definition
     if wish.to:
         return _same(seen, where, wish.to)
-    if any(_same(seen, where, bad) for bad in wish.exclude):
+    if _one_of(seen, where, wish.exclude):
         return False
-    if any(_same(seen, where, good) for good in wish.candidates):
-        return True
+    if wish.only_candidates or _one_of(seen, where, wish.candidates):
+        return _one_of(seen, where, wish.candidates)
     return heading in visits[:-1] and heading != visits[-1]
+
+
+def _fitting(seen: Seen, wish: Wish) -> list[str]:
+    return [good for good in wish.candidates if not _one_of(seen, good, wish.exclude)]
 
 
 def _known_good(seen: Seen, wish: Wish) -> Choice | None:
     """Choose among the known good ones; those that history says were left or failed come last."""
-    fitting = [good for good in wish.candidates if not any(_same(seen, good, bad) for bad in wish.exclude)]
+    fitting = _fitting(seen, wish)
     if not fitting:
         return None
-    if any(_same(seen, good, seen.current) for good in fitting) and not _told(seen, wish):
+    if _one_of(seen, seen.current, fitting) and not _told(seen, wish):
         return Choice(NOTHING, seen.current, "already_known_good")
     others = [good for good in fitting if not _same(seen, good, seen.current)]
     if not others:
@@ -205,6 +224,22 @@ def _known_good(seen: Seen, wish: Wish) -> Choice | None:
         doubtful = {v.task_definition for v in trail(seen.history.visits())[1] | seen.history.failed()}
     chosen = min(others, key=lambda good: good in doubtful)
     return Choice(UPDATE, chosen, "known_good", revision=_revision_of(seen, chosen))
+
+
+def _nothing_but_candidates(seen: Seen, wish: Wish) -> Choice:
+    """Choose where no candidate is another task definition than the one that runs: with the images it ran with before,
+    or nothing when it is there already."""
+    if _one_of(seen, seen.current, _fitting(seen, wish)):
+        try:
+            before = _before(seen, wish)
+        except RemediationError:
+            before = None
+        return before if before and before.same_definition else Choice(NOTHING, seen.current, "already_known_good")
+    raise RemediationError(
+        "candidates: none of the task definitions named can be gone to, and only_candidates forbids any other; look again"
+        " and plan anew, or name one with 'to'",
+        code="no_previous_version",
+    )
 
 
 def _before(seen: Seen, wish: Wish) -> Choice:
@@ -219,8 +254,7 @@ def _before(seen: Seen, wish: Wish) -> Choice:
         left = {v.task_definition for v in detours | bad}
         here = _here(seen, history, way)
         for version in reversed(way):
-            excluded = any(_same(seen, version.task_definition, wrong) for wrong in wish.exclude)
-            if version == here or version in bad or excluded:
+            if version == here or version in bad or _one_of(seen, version.task_definition, wish.exclude):
                 continue
             if here is None and _same(seen, version.task_definition, seen.current):
                 continue

@@ -110,6 +110,10 @@ def test_a_healthy_service_goes_back_one_and_can_be_undone(aws):
     assert not aws.rollback()["changed"]
     # Whoever says that this one must be left too goes no further than there is something.
     assert aws.rollback(only_if_current=done["to"]["version"])["code"] == "no_previous_version"
+    # What a plan named is not there any more: nothing else is gone to.
+    gone = aws.rollback(candidates=["lab-api:999"], only_candidates=True)
+    assert (gone["code"], gone["changed"]) == ("no_previous_version", False)
+    assert aws.served() == FIRST
     undone = aws.rollback(to=done["undo"]["version"])
     assert undone["verified"]
     assert aws.served() == CURRENT
@@ -151,7 +155,8 @@ def test_two_at_once_do_it_once(aws):
     options |= {"region": None, "profile": None, "endpoint_url": aws.endpoint, "retries": 4, "retry_mode": "standard"}
     options |= {"timeout": 10.0, "deadline": 60.0}
     options |= dict.fromkeys(
-        ("use_task_definition_list", "allow_other_family", "pin_digest", "restore_configuration"), False
+        ("only_candidates", "use_task_definition_list", "allow_other_family", "pin_digest", "restore_configuration"),
+        False,
     )
 
     def run(_number):

@@ -20,6 +20,8 @@ NEVER_HEALTHY = "curl -fsS -m 2 -o /dev/null http://127.0.0.1:8000/api/ready || 
 NO_BREAKER = {"enable": False, "rollback": False}
 ROLLING_BACK = {"enable": True, "rollback": True}
 STAYING = {"enable": True, "rollback": False}
+TAKEN_BACK = "never_served"
+"""The cause that is left to find when ECS took the version back and users are served by the one before."""
 API_HOST = ("api_ecs",)
 HISTORY = ("ListServiceDeployments", "DescribeServiceDeployments", "DescribeServiceRevisions")
 
@@ -197,12 +199,14 @@ def _variants(
 ) -> tuple[Fault, Fault, Fault]:
     """A bad version in three settings of the circuit breaker: off, on with rollback, on without."""
 
-    def fault(suffix: str, then: str, breaker: dict[str, bool], symptom: Callable[[Lab], bool]) -> Fault:
+    def fault(
+        suffix: str, then: str, breaker: dict[str, bool], symptom: Callable[[Lab], bool], found: str = cause
+    ) -> Fault:
         return Fault(
             f"ecs-{name}{suffix}",
             API_HOST,
             f"{summary}; {then}",
-            cause,
+            found,
             lambda lab: deploy(lab, breaker),
             symptom,
             seconds=SECONDS,
@@ -210,7 +214,7 @@ def _variants(
 
     return (
         fault("", "no circuit breaker: ECS tries for ever beside the good task", NO_BREAKER, _failing),
-        fault("-reverted", "the circuit breaker takes it back", ROLLING_BACK, _taken_back),
+        fault("-reverted", "the circuit breaker takes it back", ROLLING_BACK, _taken_back, TAKEN_BACK),
         fault("-given-up", "the circuit breaker gives up and leaves the good task alone", STAYING, _given_up),
     )
 
@@ -220,9 +224,9 @@ FAULTS: tuple[Fault, ...] = (
     *_variants("crash-at-start", "deploys a version that ends at its start", "bad_release", _crash_at_start),
     *_variants("unhealthy", "deploys a version that never gets healthy", "unhealthy", _unhealthy),
     *_variants(
-        "missing-secret", "deploys a reference to a secret that is not there", "deployment_failed", _missing_secret
+        "missing-secret", "deploys a reference to a secret that is not there", "env_lost_in_release", _missing_secret
     ),
-    *_variants("missing-env", "deploys a version without ORDERS_CURRENCY", "missing_env", _missing_variable),
+    *_variants("missing-env", "deploys a version without ORDERS_CURRENCY", "env_lost_in_release", _missing_variable),
     *_variants("bad-command", "deploys a version whose command does not exist", "bad_release", _wrong_command),
     Fault(
         "ecs-crash-late",
@@ -237,7 +241,7 @@ FAULTS: tuple[Fault, ...] = (
         "ecs-crash-late-reverted",
         API_HOST,
         "deploys a version that ends after 8 s, when ECS has not called its deployment a success: it is taken back",
-        "crash_loop",
+        TAKEN_BACK,
         _crash_before_success,
         _taken_back,
         seconds=2 * SECONDS,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
+from lablib.faults.model import Fault
 from lablib.faults.registry import FAULTS, as_data, as_table, as_text, find_fault
 from lablib.images import BAD_RELEASES, CURRENT_RELEASE, GOOD_RELEASES, IMAGES, IMAGES_DIRECTORY
+from lablib.parts import faults
 from lablib.settings import LAB_DIRECTORY, REPOSITORY
 from lablib.shell import LabError
 from lablib.stack import SCHEMA, SERVICES
@@ -33,12 +36,32 @@ def test_every_fault_names_hosts_of_the_inventory() -> None:
     assert {service for fault in FAULTS.values() for service in fault.services} <= hosts
 
 
-def test_every_cause_is_one_a_scenario_can_find() -> None:
-    known = set()
+def vocabulary() -> dict[str, set[str]]:
+    """The causes every scenario declares."""
+    known = {}
     for path in LADDERS:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        known |= {rule["cause"] for rule in data.get(f"{path.parts[-3]}_causes", [])}
-    assert {fault.cause for fault in FAULTS.values()} <= known
+        role, data = path.parts[-3], yaml.safe_load(path.read_text(encoding="utf-8"))
+        known[role] = {rule["cause"] for rule in data.get(f"{role}_causes", [])}
+    return known
+
+
+@pytest.mark.parametrize("fault", [*FAULTS.values(), *faults().values()], ids=lambda fault: fault.name)
+def test_every_cause_is_one_a_scenario_can_find(fault: Fault) -> None:
+    if "adds to another fault" in fault.summary:
+        assert fault.cause == "none"
+    else:
+        assert fault.cause in set().union(*vocabulary().values())
+
+
+@pytest.mark.parametrize(
+    "matrix", sorted((REPOSITORY / "tests/faults").glob("*matrix*.yml")), ids=lambda path: path.stem
+)
+def test_the_fault_matrix_speaks_the_words_of_its_scenarios(matrix: Path) -> None:
+    rows = yaml.safe_load(matrix.read_text(encoding="utf-8"))
+    known = vocabulary()
+    unknown = [row for row in rows if row["cause"] not in known[row.get("playbook", "api_down")]]
+    assert (bool(rows), unknown) == (True, [])
+    assert {row["fault"] for row in rows if row.get("fault")} <= {*FAULTS, *faults()}
 
 
 def test_the_readme_carries_the_table_and_the_list_all_faults() -> None:

@@ -16,6 +16,7 @@ from . import containers, ministack_seams
 from .control import Control
 from .deployment_actions import DeploymentActions
 from .faults import ApiFaults
+from .metrics import Meter
 from .model import World
 from .observer import Observer
 from .runner import Runner
@@ -61,7 +62,7 @@ def main() -> None:
     )
     scheduler.run_in_background()
     Balancer(world, parse_routes(os.environ.get("LAB_ECS_TRAFFIC", ""))).run_in_background()
-    ministack_seams.serve(Control(ApiFaults(), world, runner).around)
+    ministack_seams.serve(Control(ApiFaults(), world, runner, Meter(client, world)).around)
 
 
 main()

@@ -9,6 +9,7 @@ from typing import Any
 
 from .baseline import Baseline
 from .faults import ApiFault, ApiFaults
+from .metrics import QUESTIONS, Meter
 from .model import World
 from .requests import action_of, target_of
 from .runner import Runner
@@ -23,8 +24,9 @@ PREFIX = "/_lab/"
 class Control:
     """ASGI middleware around ministack."""
 
-    def __init__(self, faults: ApiFaults, world: World, runner: Runner) -> None:
+    def __init__(self, faults: ApiFaults, world: World, runner: Runner, meter: Meter) -> None:
         self._faults = faults
+        self._meter = meter
         self._world = world
         self._runner = runner
         self._baseline: Baseline | None = None
@@ -58,6 +60,8 @@ class Control:
                 self._faults.record(action, message["status"], target_of(headers, body))
             await send(message)
 
+        if action in QUESTIONS:
+            await asyncio.to_thread(self._meter.measure)
         await application(scope, _once(body), noting)
 
     async def _control(self, scope: Message, body: bytes, send: Send) -> None:
@@ -95,6 +99,7 @@ class Control:
     def _reset(self) -> bool:
         """Back to the baseline; False when none was set."""
         self._faults.clear()
+        self._meter.forget()
         if self._baseline:
             self._baseline.restore(self._world, self._runner)
         return self._baseline is not None

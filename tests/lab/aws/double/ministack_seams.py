@@ -15,7 +15,7 @@ from typing import Any
 
 from ministack import app
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response, request_scope
-from ministack.services import cloudwatch_logs, ecs, secretsmanager, ssm
+from ministack.services import cloudwatch, cloudwatch_logs, ecs, secretsmanager, ssm
 
 from .wire import ApiError, Data, Scope
 
@@ -130,3 +130,14 @@ def put_log_lines(group: str, stream: str, lines: list[str], *, create_group: bo
         cloudwatch_logs._create_log_stream({"logGroupName": group, "logStreamName": stream})
     events = [{"timestamp": int(time.time() * 1000), "message": line} for line in lines]
     cloudwatch_logs._put_log_events({"logGroupName": group, "logStreamName": stream, "logEvents": events})
+
+
+def put_metric(namespace: str, name: str, value: float, unit: str, dimensions: dict[str, str]) -> None:
+    """Add a point of now to a metric of CloudWatch."""
+    cloudwatch.record_metric(namespace, name, value, unit, dimensions)
+
+
+def forget_metrics(namespace: str) -> None:
+    """Forget all points of a namespace, of all accounts and regions."""
+    for key in [key for key in cloudwatch._metrics._data if key[-1][0] == namespace]:
+        del cloudwatch._metrics._data[key]

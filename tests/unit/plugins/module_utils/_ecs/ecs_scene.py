@@ -12,6 +12,7 @@ from ansible_collections.sre.remediation.plugins.module_utils._progress import P
 DEFAULTS = {
     "to": None,
     "candidates": [],
+    "only_candidates": False,
     "exclude": [],
     "only_if_current": None,
     "require_history": True,

@@ -42,6 +42,20 @@ def test_a_known_good_one_that_cannot_be_deployed_is_passed_over(scene):
     assert "INACTIVE" in scene.progress.warnings[0]
 
 
+@pytest.mark.parametrize("gone", [{"status": "INACTIVE"}, {"family": "worker"}, None])
+def test_where_those_a_plan_named_are_gone_nothing_else_is_gone_to(scene, gone):
+    scene.reads()
+    if gone:
+        scene.target("v1", **gone)
+    else:
+        scene.aws.refuse("describe_task_definition", "ClientException")
+    with pytest.raises(RemediationError, match="only_candidates forbids any other") as refused:
+        scene.run(candidates=["api:1"], only_candidates=True, only_if_current="api:3")
+    assert refused.value.code == "no_previous_version"
+    assert scene.progress.warnings[0].startswith("passed over: ")
+    assert not scene.progress.changed
+
+
 def copied(image):
     """The registration of a copy of v2, without what cannot be registered."""
     container = {"name": "api", "image": image, "essential": True, "dockerLabels": {COPY_LABEL: definition_arn("v2")}}

@@ -14,7 +14,8 @@ V123 = ("v1 SUCCESSFUL", "v2 SUCCESSFUL", "v3 SUCCESSFUL")
 def decide(steps, current, family=(), service=None, originals=None, **wish):
     """The choice as (how, task definition, found by), or the code of the refusal."""
     for key, value in wish.items():
-        wish[key] = definition_arn(value) if isinstance(value, str) else tuple(map(definition_arn, value))
+        if not isinstance(value, bool):
+            wish[key] = definition_arn(value) if isinstance(value, str) else tuple(map(definition_arn, value))
     history = None if steps is None else make_history(*steps, originals=originals)
     seen = target.Seen(service or make_service(current), history, tuple(map(definition_arn, family)))
     try:
@@ -133,6 +134,74 @@ def test_by_the_history(steps, current, expected):
 )
 def test_by_what_is_asked_for(steps, current, wish, expected):
     assert decide(steps, current, **wish) == expected
+
+
+@pytest.mark.parametrize(
+    ("steps", "current", "wish", "expected"),
+    [
+        (V123, "v3", {"candidates": ["v1"]}, ("update", "v1", "known_good")),
+        (V123, "v3", {"candidates": ["v1"], "only_if_current": "v3"}, ("update", "v1", "known_good")),
+        (V123, "v3", {"candidates": ["v1", "v2"], "exclude": ["v1"]}, ("update", "v2", "known_good")),
+        # None is left: what the history would offer is not taken.
+        (V123, "v3", {}, "no_previous_version"),
+        (V123, "v3", {"only_if_current": "v3"}, "no_previous_version"),
+        (V123, "v3", {"candidates": ["v1"], "exclude": ["v1"]}, "no_previous_version"),
+        (V123, "v3", {"candidates": ["v3"], "exclude": ["v3"]}, "no_previous_version"),
+        (None, "v3", {"exclude": ["v2"]}, "no_previous_version"),
+        # It is there already: an undo changes nothing, and goes no further back.
+        (V123, "v3", {"candidates": ["v3"], "only_if_current": "v3"}, ("nothing", "v3", "already_known_good")),
+        ((*V123, "v2 SUCCESSFUL"), "v2", {"candidates": ["v2"]}, ("nothing", "v2", "already_known_good")),
+        (
+            (*V123, "v2 SUCCESSFUL"),
+            "v2",
+            {"candidates": ["v2"], "only_if_current": "v2"},
+            ("nothing", "v2", "already_known_good"),
+        ),
+        (None, "v3", {"candidates": ["v3"], "only_if_current": "v3"}, ("nothing", "v3", "already_known_good")),
+        # What runs must be left, and another one is named.
+        (V123, "v3", {"candidates": ["v3", "v1"], "only_if_current": "v3"}, ("update", "v1", "known_good")),
+        # The tag was moved: the version before is the same task definition.
+        (
+            ("v1 SUCCESSFUL", "v2@a SUCCESSFUL", "v2@b SUCCESSFUL"),
+            "v2",
+            {"candidates": ["v2"], "only_if_current": "v2"},
+            ("update", "v2", "service_deployments"),
+        ),
+        # In flight: stopped or followed only when it leads to one of them.
+        (V123[:2] + ("v3 IN_PROGRESS",), "v3", {"candidates": ["v1", "v2"]}, ("stop", "v2", "in_flight")),
+        (V123[:2] + ("v3 IN_PROGRESS",), "v3", {"candidates": ["v1"]}, ("update", "v1", "known_good")),
+        (V123[:2] + ("v3 IN_PROGRESS",), "v3", {}, "no_previous_version"),
+        ((*V123, "v2 IN_PROGRESS"), "v2", {"candidates": ["v2"]}, ("follow", "v2", "deployment_in_flight")),
+        ((*V123, "v2 IN_PROGRESS"), "v2", {"candidates": ["v3"]}, ("stop", "v3", "in_flight")),
+        ((*V123, "v2 IN_PROGRESS"), "v2", {"candidates": ["v1"]}, ("update", "v1", "known_good")),
+        (
+            ("v2 SUCCESSFUL", "v3 ROLLBACK_IN_PROGRESS>v2"),
+            "v3",
+            {"candidates": ["v2"]},
+            ("follow", "v2", "rollback_in_flight"),
+        ),
+        (("v2 SUCCESSFUL", "v3 ROLLBACK_IN_PROGRESS>v2"), "v3", {"candidates": ["v1"]}, ("update", "v1", "known_good")),
+        (("v2 SUCCESSFUL", "v3 ROLLBACK_IN_PROGRESS>v2"), "v3", {}, "no_previous_version"),
+        (("v3 IN_PROGRESS",), "v3", {"candidates": ["v1"]}, ("update", "v1", "known_good")),
+        # Asked for by name, and somebody else's newer deployment.
+        (V123, "v3", {"to": "v2", "candidates": ["v1"]}, ("update", "v2", "requested")),
+        (
+            (*V123, "v4 SUCCESSFUL"),
+            "v4",
+            {"candidates": ["v2"], "only_if_current": "v3"},
+            ("nothing", "v4", "not_current"),
+        ),
+    ],
+)
+def test_where_a_plan_names_the_candidates_there_is_no_other_way(steps, current, wish, expected):
+    service = make_service(current, deployments=_beside(("v2", "COMPLETED")))
+    assert decide(steps, current, ["v2", "v1"], service, only_candidates=True, **wish) == expected
+
+
+def test_a_copy_of_a_candidate_is_the_candidate():
+    wish = {"candidates": ["v1"], "only_if_current": "v4", "only_candidates": True}
+    steps = ("v1 SUCCESSFUL", "v2 SUCCESSFUL", "v4 SUCCESSFUL")
+    assert decide(steps, "v4", originals={"v4": "v1"}, **wish) == ("nothing", "v4", "already_known_good")
 
 
 @pytest.mark.parametrize(
