@@ -142,3 +142,12 @@ def test_an_incident_of_railway_is_told_apart_and_a_healthy_service_is_left_alon
         "control_plane_down",
     ), unreachable.output[-4000:]
     assert ids(known(railway)) == deployments_before
+
+
+def test_a_success_that_crashes_inside_the_window_is_not_recovered(railway, workplace) -> None:
+    world.break_it("railway-bad-image")
+    railway.call("clear")
+    railway.outcome("api", "crash_late", seconds=1)
+    run = workplace.run("deploy_failed", target="api_railway", inventory=INVENTORY)
+    assert (run.rc, run.result["verdict"], run.remedies) == (2, "not_recovered", ["rollback"]), run.output[-5000:]
+    assert writes(railway) == ["DeploymentRollback"]
