@@ -18,6 +18,7 @@ description:
   - Having no data is not the same as being below a threshold. It is told by RV(no_data), and fails the task only when
     O(require_data=true).
 extends_documentation_fragment:
+  - sre.remediation._railway.metrics
   - sre.remediation._aws
   - sre.remediation._attributes
   - sre.remediation._attributes.info_module
@@ -74,72 +75,6 @@ options:
         default: Average
       period:
         description: Seconds one point stands for, a multiple of 60 for the metrics of AWS itself.
-        type: int
-        default: 60
-  railway:
-    description:
-      - One measurement of a service on Railway. The options for AWS have no meaning then.
-    type: dict
-    suboptions:
-      token:
-        description:
-          - The token. By default the environment variable of its kind, as in M(sre.remediation.railway_service_info).
-        type: str
-      token_type:
-        description: What kind of token it is.
-        type: str
-        required: true
-        choices: [project, account, workspace, oauth]
-      endpoint:
-        description: URL of Railway's GraphQL API.
-        type: str
-        default: https://backboard.railway.com/graphql/v2
-      timeout:
-        description: Seconds one request may take.
-        type: float
-        default: 30.0
-      max_requests:
-        description: Requests the task may make.
-        type: int
-        default: 60
-      validate_certs:
-        description: Check the certificate of the endpoint.
-        type: bool
-        default: true
-      ca_path:
-        description: File with the CA certificates it is checked against.
-        type: path
-      project:
-        description: Id or name of the project.
-        type: str
-      environment:
-        description: Id or name of the environment.
-        type: str
-      service:
-        description: Id or name of the service.
-        type: str
-        required: true
-      measurement:
-        description:
-          - What is measured. CPU is in vCPUs, averaged over a period; the rest is in decimal gigabytes.
-        type: str
-        required: true
-        choices:
-          - CPU_USAGE
-          - CPU_LIMIT
-          - MEMORY_USAGE_GB
-          - MEMORY_LIMIT_GB
-          - DISK_USAGE_GB
-          - EPHEMERAL_DISK_USAGE_GB
-          - NETWORK_RX_GB
-          - NETWORK_TX_GB
-      by_instance:
-        description:
-          - One series for each instance. By default Railway adds those of a service up.
-        type: bool
-        default: false
-      period:
-        description: Seconds one point stands for.
         type: int
         default: 60
   window:
