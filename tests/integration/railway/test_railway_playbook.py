@@ -36,6 +36,11 @@ def test_modules_as_tasks_never_show_a_token_or_a_value(railway, environment, tm
     }
     tasks = [
         task("look", "railway_service_info", **common, log_lines=5),
+        task("memory", "metrics_info", railway={**common, "measurement": "MEMORY_USAGE_GB"}, threshold=0.01),
+        task("space", "metrics_info", railway={**common, "service": "db", "measurement": "DISK_USAGE_GB"}),
+        task("traffic", "metrics_info", railway={**common, "measurement": "NETWORK_RX_GB", "by_instance": True}),
+        task("cpu", "metrics_info", railway={**common, "measurement": "CPU_USAGE"}, threshold=8),
+        task("no disk", "metrics_info", railway={**common, "measurement": "DISK_USAGE_GB"}, require_data=True),
         task("set", "railway_variables", **common, **quick, env={"ORDERS_HIDDEN": SECRET}, deploy=False),
         task("again", "railway_variables", **common, **quick, env={"ORDERS_HIDDEN": SECRET}, deploy=False),
         task("restart", "railway_deployment", **common, **quick, state="restarted"),
@@ -43,11 +48,6 @@ def test_modules_as_tasks_never_show_a_token_or_a_value(railway, environment, tm
         task("clear text", "railway_service_info", **{**common, "endpoint": "http://railway.example.com/"}),
         task("backups", "railway_volume_backup", **{**common, "service": "db"}),
         task("words", "logs_info", **source),
-        task("memory", "metrics_info", railway={**common, "measurement": "MEMORY_USAGE_GB"}, threshold=0.01),
-        task("space", "metrics_info", railway={**common, "service": "db", "measurement": "DISK_USAGE_GB"}),
-        task("traffic", "metrics_info", railway={**common, "measurement": "NETWORK_RX_GB", "by_instance": True}),
-        task("cpu", "metrics_info", railway={**common, "measurement": "CPU_USAGE"}, threshold=8),
-        task("no disk", "metrics_info", railway={**common, "measurement": "DISK_USAGE_GB"}, require_data=True),
     ]
     results, printed = play(tmp_path, tasks, "-vvv", "--diff")
     assert results["look"]["service"]["status"] == "running", results["look"]
