@@ -1,4 +1,4 @@
-"""What a molecule run leaves: in the ledger (planned first, then healed, then left alone), and on the double of Amazon ECS."""
+"""What a molecule run leaves: in the ledger (planned first, then healed, then left alone), and on the lab's doubles."""
 
 from __future__ import annotations
 
@@ -43,5 +43,14 @@ def settled_on_ecs(service: str) -> str:
     ecs = boto3.client("ecs", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{PORT + 66}")
     (found,) = ecs.describe_services(cluster="lab", services=[service])["services"]
     assert [deployment["rolloutState"] for deployment in found["deployments"]] == ["COMPLETED"]
-    with urllib.request.urlopen(f"http://127.0.0.1:{PORT + 100}/api/version", timeout=5) as answer:
+    return _served(PORT + 100)
+
+
+def served_on_railway() -> str:
+    """Return the version users of the API on Railway get."""
+    return _served(PORT + 120)
+
+
+def _served(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/version", timeout=5) as answer:
         return json.load(answer)["version"]

@@ -50,14 +50,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 class OneWorkerForWhatBelongsTogether(LoadScopeScheduling):
     """In a parallel run a file stays with one worker, and so does all that needs the same optional part of the lab, which is
-    then started once, and all that deploys releases: their images belong to the engine, so one lab sees those of another."""
+    then started once."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
         part = re.match(r"tests/(?:integration|faults)/.*(aws|ecs|railway)", path)
-        if part:
-            return part.group(1).replace("ecs", "aws")
-        return "releases" if path.startswith(("tests/faults/", "tests/release/", "tests/lab/")) else path
+        return part.group(1).replace("ecs", "aws") if part else path
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWorkerForWhatBelongsTogether:

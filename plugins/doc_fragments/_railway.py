@@ -7,6 +7,47 @@ deployment is waited for."""
 
 from __future__ import annotations
 
+# Suboptions of modules that can ask others than Railway too. What is made with it is annotated: of plain assignments in the
+# class ansible-test expects constants.
+_SOURCE = """      token:
+        description:
+          - The token. By default the environment variable of its kind, as in M(sre.remediation.railway_service_info).
+        type: str
+      token_type:
+        description: What kind of token it is.
+        type: str
+        required: true
+        choices: [project, account, workspace, oauth]
+      endpoint:
+        description: URL of Railway's GraphQL API.
+        type: str
+        default: https://backboard.railway.com/graphql/v2
+      timeout:
+        description: Seconds one request may take.
+        type: float
+        default: 30.0
+      max_requests:
+        description: Requests the task may make.
+        type: int
+        default: 60
+      validate_certs:
+        description: Check the certificate of the endpoint.
+        type: bool
+        default: true
+      ca_path:
+        description: File with the CA certificates it is checked against.
+        type: path
+      project:
+        description: Id or name of the project.
+        type: str
+      environment:
+        description: Id or name of the environment.
+        type: str
+      service:
+        description: Id or name of the service.
+        type: str
+        required: true"""
+
 
 class ModuleDocFragment:
     DOCUMENTATION = r"""
@@ -101,4 +142,51 @@ options:
         V(SUCCESS) as soon as the container has started.
     type: float
     default: 30.0
+"""
+
+    # For the source of logs_info.
+    LOGS: str = rf"""
+options:
+  railway:
+    description: Read the deployment a service on Railway stands on.
+    type: dict
+    suboptions:
+{_SOURCE}
+      filter:
+        description: Railway's own filter, for example V(@level:error). It is applied by Railway before O(pattern).
+        type: str
+"""
+
+    # For the source of metrics_info.
+    METRICS: str = rf"""
+options:
+  railway:
+    description:
+      - One measurement of a service on Railway. The options for AWS have no meaning then.
+    type: dict
+    suboptions:
+{_SOURCE}
+      measurement:
+        description:
+          - What is measured. CPU is in vCPUs, averaged over a period; the rest is in decimal gigabytes.
+        type: str
+        required: true
+        choices:
+          - CPU_USAGE
+          - CPU_LIMIT
+          - MEMORY_USAGE_GB
+          - MEMORY_LIMIT_GB
+          - DISK_USAGE_GB
+          - EPHEMERAL_DISK_USAGE_GB
+          - NETWORK_RX_GB
+          - NETWORK_TX_GB
+      by_instance:
+        description:
+          - One series for each instance. By default Railway adds those of a service up.
+        type: bool
+        default: false
+      period:
+        description: Seconds one point stands for.
+        type: int
+        default: 60
 """

@@ -17,6 +17,7 @@ description:
     by a part of it.
   - Secrets are taken out of lines by their looks. A line can still hold something nobody would take for a secret.
 extends_documentation_fragment:
+  - sre.remediation._railway.logs
   - sre.remediation._attributes
   - sre.remediation._attributes.info_module
 options:
@@ -73,51 +74,6 @@ options:
         description: Seconds one request may take.
         type: float
         default: 10.0
-  railway:
-    description: Read the deployment a service on Railway stands on.
-    type: dict
-    suboptions:
-      token:
-        description:
-          - The token. By default the environment variable of its kind, as in M(sre.remediation.railway_service_info).
-        type: str
-      token_type:
-        description: What kind of token it is.
-        type: str
-        required: true
-        choices: [project, account, workspace, oauth]
-      endpoint:
-        description: URL of Railway's GraphQL API.
-        type: str
-        default: https://backboard.railway.com/graphql/v2
-      timeout:
-        description: Seconds one request may take.
-        type: float
-        default: 30.0
-      max_requests:
-        description: Requests the task may make.
-        type: int
-        default: 60
-      validate_certs:
-        description: Check the certificate of the endpoint.
-        type: bool
-        default: true
-      ca_path:
-        description: File with the CA certificates it is checked against.
-        type: path
-      project:
-        description: Id or name of the project.
-        type: str
-      environment:
-        description: Id or name of the environment.
-        type: str
-      service:
-        description: Id or name of the service.
-        type: str
-        required: true
-      filter:
-        description: Railway's own filter, for example V(@level:error). It is applied by Railway before O(pattern).
-        type: str
   loki:
     description: Ask Loki.
     type: dict

@@ -3,13 +3,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ask Prometheus or CloudWatch for a number and compare it with a threshold."""
+"""Ask Prometheus, CloudWatch or Railway for a number and compare it with a threshold."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: metrics_info
-short_description: Ask Prometheus or CloudWatch for a number and compare it
+short_description: Ask Prometheus, CloudWatch or Railway for a number and compare it
 version_added: 0.1.0
 author: The sre.remediation maintainers (@sre-remediation)
 description:
@@ -18,6 +18,7 @@ description:
   - Having no data is not the same as being below a threshold. It is told by RV(no_data), and fails the task only when
     O(require_data=true).
 extends_documentation_fragment:
+  - sre.remediation._railway.metrics
   - sre.remediation._aws
   - sre.remediation._attributes
   - sre.remediation._attributes.info_module
@@ -26,7 +27,7 @@ options:
   prometheus:
     description:
       - A query of Prometheus, or of anything that speaks its API. The options for AWS have no meaning then.
-      - Give either this or O(cloudwatch).
+      - Give one of this, O(cloudwatch) and O(railway).
     type: dict
     suboptions:
       url:
@@ -78,7 +79,7 @@ options:
         default: 60
   window:
     description:
-      - Seconds to look back. V(0) asks for the newest value, of CloudWatch that of the last three periods.
+      - Seconds to look back. V(0) asks for the newest value, of CloudWatch and Railway that of the last three periods.
     type: float
     default: 0.0
   step:
@@ -130,6 +131,14 @@ EXAMPLES = r"""
       query: sum(rate(http_requests_total{status=~"5.."}[5m])) / sum(rate(http_requests_total[5m]))
     threshold: 0.01
   register: errors
+
+- name: Is an instance of the service on Railway about to run out of its 512 MB
+  sre.remediation.metrics_info:
+    railway: {token_type: project, service: api, measurement: MEMORY_USAGE_GB, by_instance: true}
+    window: 300
+    reduce: max
+    threshold: 0.48
+  register: memory
 """
 
 RETURN = r"""
@@ -166,11 +175,15 @@ api_calls:
   returned: always
   type: list
   elements: str
+requests:
+  description: Number of requests that were made to Railway.
+  returned: always
+  type: int
 code:
   description:
     - Why it failed, as a word for programs. V(no_data), V(query_failed), V(source_unreachable), V(too_many_points),
-      V(bad_answer), V(platform_unreachable), V(access_denied), V(throttled), V(aws_error), V(library_missing) or
-      V(invalid_option).
+      V(bad_answer), V(platform_unreachable), V(access_denied), V(throttled), V(aws_error), V(library_missing),
+      V(unauthorized), V(not_found), V(rate_limited) or V(invalid_option), among others of Railway's.
   returned: failure
   type: str
 """
@@ -182,6 +195,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sre.remediation.plugins.module_utils import _metrics
 from ansible_collections.sre.remediation.plugins.module_utils._aws import Aws, argument_spec, aws_options
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
+from ansible_collections.sre.remediation.plugins.module_utils._railway import metrics as railway_metrics
+from ansible_collections.sre.remediation.plugins.module_utils._railway import options as railway_options
+from ansible_collections.sre.remediation.plugins.module_utils._railway.client import Client
 
 PROMETHEUS = dict(
     url=dict(type="str", required=True),
@@ -198,23 +214,34 @@ CLOUDWATCH = dict(
     statistic=dict(type="str", default="Average"),
     period=dict(type="int", default=60),
 )
+RAILWAY = dict(
+    railway_options.connection_spec(),
+    **railway_options.service_spec(),
+    measurement=dict(type="str", required=True, choices=list(railway_metrics.MEASUREMENTS)),
+    by_instance=dict(type="bool", default=False),
+    period=dict(type="int", default=60),
+)
+SOURCES = ("prometheus", "cloudwatch", "railway")
 
 
 def check(params: dict) -> None:
     """RemediationError (``invalid_option``) for numbers that are none."""
-    period = (params["cloudwatch"] or {}).get("period", 1)
-    timeout = (params["prometheus"] or {}).get("timeout", 1)
-    for name, value in (("step", params["step"]), ("cloudwatch.period", period), ("prometheus.timeout", timeout)):
+    numbers = {"step": params["step"]}
+    for source, name in (("cloudwatch", "period"), ("railway", "period"), ("prometheus", "timeout")):
+        numbers[f"{source}.{name}"] = (params[source] or {}).get(name, 1)
+    for name, value in numbers.items():
         if value <= 0:
             raise RemediationError(f"{name}: must be greater than 0 (seconds)", code="invalid_option")
     if params["window"] < 0:
         raise RemediationError("window: must be 0 or greater (seconds)", code="invalid_option")
 
 
-def run(aws: Aws, params: dict, now: datetime) -> dict:
-    """Ask, and return the facts."""
+def run(aws: Aws, params: dict, now: datetime, client: Client | None = None) -> dict:
+    """Ask, and return the facts. ``client`` is where Railway is asked."""
     check(params)
-    if params["prometheus"]:
+    if client:
+        series = railway_metrics.ask(client, params["railway"], params["window"], now)
+    elif params["prometheus"]:
         series = _metrics.ask_prometheus(params["prometheus"], params["window"], params["step"], now)
     else:
         series = _metrics.ask_cloudwatch(aws, params["cloudwatch"], params["window"], now)
@@ -239,6 +266,7 @@ def main() -> None:
             argument_spec(),
             prometheus=dict(type="dict", options=PROMETHEUS),
             cloudwatch=dict(type="dict", options=CLOUDWATCH),
+            railway=dict(type="dict", options=RAILWAY),
             window=dict(type="float", default=0.0),
             step=dict(type="float", default=15.0),
             reduce=dict(type="str", choices=["last", "avg", "max", "min", "sum"], default="last"),
@@ -246,18 +274,22 @@ def main() -> None:
             comparison=dict(type="str", choices=["above", "at_least", "below", "at_most"], default="above"),
             require_data=dict(type="bool", default=False),
         ),
-        mutually_exclusive=[("prometheus", "cloudwatch")],
-        required_one_of=[("prometheus", "cloudwatch")],
+        mutually_exclusive=[SOURCES],
+        required_one_of=[SOURCES],
         supports_check_mode=True,
     )
     calls: list[str] = []
+    client = None
     try:
         aws = Aws(aws_options(module.params))
         calls = aws.calls
-        facts = run(aws, module.params, datetime.now(UTC))
+        if module.params["railway"]:
+            client = Client(railway_options.connection(module.params["railway"]))
+        facts = run(aws, module.params, datetime.now(UTC), client)
     except RemediationError as error:
-        module.fail_json(msg=error.message, code=error.code, api_calls=calls)
-    module.exit_json(changed=False, api_calls=calls, **facts)
+        requests = client.requests if client else 0
+        module.fail_json(msg=error.message, code=error.code, api_calls=calls, requests=requests)
+    module.exit_json(changed=False, api_calls=calls, requests=client.requests if client else 0, **facts)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,13 @@ options:
     type: list
     elements: str
     default: []
+  only_candidates:
+    description:
+      - Go back to no other deployment than one of O(candidates), and stay where one of them, or a deployment of the same
+        image and variables, runs already. It fails with V(no_previous_version) when none of them can be gone back to.
+      - For what a plan or an undo record names, so that nothing else is done than what it says.
+    type: bool
+    default: false
   exclude:
     description:
       - Ids of deployments known to be bad, which are never gone back to.
@@ -193,6 +200,7 @@ def main() -> None:
             state=dict(type="str", required=True, choices=sorted(states.STATES, key=list(states.STATES).index)),
             to=dict(type="str"),
             candidates=dict(type="list", elements="str", default=[]),
+            only_candidates=dict(type="bool", default=False),
             exclude=dict(type="list", elements="str", default=[]),
             commit=dict(type="str"),
             replicas=dict(type="int"),

@@ -61,23 +61,8 @@ def known(control: ControlClient) -> dict[str, Any]:
     return {name: [(item["id"], item["status"]) for item in state[name]["deployments"]] for name in ("api", "db")}
 
 
-def postgres() -> dict[str, Any]:
-    """How the database on Railway is asked."""
-    state = Path(os.environ.get("LAB_STATE") or world.ROOT / ".lab" / world.PROJECT)
-    secrets = json.loads((state / "secrets.json").read_text(encoding="utf-8"))
-    return {
-        "login_host": "127.0.0.1",
-        "login_port": int(os.environ["LAB_RAILWAY_DATABASE_PORT"]),
-        "login_user": "orders",
-        "login_password": secrets["database_password"],
-        "login_db": "orders",
-        "connect_timeout": 2,
-    }
-
-
 def settings(row: dict[str, Any]) -> dict[str, Any]:
-    extra = {"service_postgres": postgres()} if row["playbook"] == "database_down" else {}
-    return {"playbook": row["playbook"], "target": row["target"], "inventory": INVENTORY, **extra}
+    return {"playbook": row["playbook"], "target": row["target"], "inventory": INVENTORY}
 
 
 def ids(world_known: dict[str, list[tuple[str, str]]]) -> dict[str, list[str]]:
@@ -157,3 +142,12 @@ def test_an_incident_of_railway_is_told_apart_and_a_healthy_service_is_left_alon
         "control_plane_down",
     ), unreachable.output[-4000:]
     assert ids(known(railway)) == deployments_before
+
+
+def test_a_success_that_crashes_inside_the_window_is_not_recovered(railway, workplace) -> None:
+    world.break_it("railway-bad-image")
+    railway.call("clear")
+    railway.outcome("api", "crash_late", seconds=1)
+    run = workplace.run("deploy_failed", target="api_railway", inventory=INVENTORY)
+    assert (run.rc, run.result["verdict"], run.remedies) == (2, "not_recovered", ["rollback"]), run.output[-5000:]
+    assert writes(railway) == ["DeploymentRollback"]

@@ -26,7 +26,6 @@ from ansible_collections.sre.remediation.plugins.module_utils._railway.scope imp
 Json = dict[str, t.Any]
 
 STOP_TIMEOUT = 60.0  #: seconds a stopped deployment may take to end
-REPLICAS_MOST = 50  #: Railway's own limit
 
 
 @dataclass
@@ -183,19 +182,3 @@ def expected_of_source(instance: Json, commit: str | None) -> Json | None:
     if commit:
         return {"meta": {"commitHash": commit}}
     return {"meta": {"image": image}} if image else None
-
-
-def region_of(instance: Json, current: Json | None, asked: str | None) -> str:
-    """Return the region whose replicas are meant; RemediationError when there are several or none is known."""
-    manifest = (decide.meta_of(current).get("serviceManifest") or {}) if current else {}
-    regions = sorted((manifest.get("deploy") or {}).get("multiRegionConfig") or {})
-    if asked:
-        return asked
-    if len(regions) > 1:
-        raise RemediationError(
-            f"region: the service runs in {', '.join(regions)}; say which is meant", "invalid_option"
-        )
-    found = regions[0] if regions else instance.get("region")
-    if not found:
-        raise RemediationError("region: Railway does not say where the service runs; give it", "invalid_option")
-    return str(found)

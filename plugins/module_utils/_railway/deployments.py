@@ -195,6 +195,7 @@ def choose_target(
     known_good: t.Sequence[str] = (),
     exclude: t.Collection[str] = (),
     other_variables: t.Collection[str] = (),
+    only_known_good: bool = False,
 ) -> Target:
     """Choose the deployment to go back to.
 
@@ -202,6 +203,7 @@ def choose_target(
     :param known_good: ids known to be good, best first; those that cannot be gone back to are passed over.
     :param exclude: ids known to be bad.
     :param other_variables: ids of known_good that ran with other variables than the current one runs with.
+    :param only_known_good: go to nothing else, and stay where one of them runs already: a plan named them.
     :raises RemediationError: ``no_previous_version``, ``not_rollbackable`` or ``excluded_target``.
     """
     by_id = {node["id"]: node for node in deployments}
@@ -219,13 +221,20 @@ def choose_target(
                 "not_rollbackable",
             )
         return Target(by_id[to], "requested")
-    for version in known_good:
-        node = by_id.get(version)
-        if node is None or version in exclude or not node["canRollback"] or node["status"] not in ONCE_RAN:
-            continue
-        same = current is not None and (version == current["id"] or runs_the_same(node, current))
-        if not same or version in other_variables:
+    good = [by_id[version] for version in known_good if version in by_id and version not in exclude]
+    same = [node for node in good if _runs_as(node, current) and node["id"] not in other_variables]
+    if only_known_good and same and current is not None and class_of(current["status"]) == UP:
+        return Target(same[0], "known_good")
+    for node in good:
+        if node["canRollback"] and node["status"] in ONCE_RAN and node not in same:
             return Target(node, "known_good")
+    if only_known_good:
+        raise RemediationError(
+            f"candidates: none of the {len(known_good)} deployments named can be gone back to (Railway no longer keeps "
+            "it, it runs already and does not work, or it is in exclude), and only_candidates forbids any other; look "
+            "again and plan anew, or name one with 'to'",
+            "no_previous_version",
+        )
     for node in candidates_of(deployments, current):
         if node["id"] not in exclude:
             return Target(node, "previous")
@@ -234,6 +243,11 @@ def choose_target(
         "deploy an earlier commit or image with your deploy tool",
         "no_previous_version",
     )
+
+
+def _runs_as(node: Json, current: Json | None) -> bool:
+    """Tell whether a deployment is the current one or runs the same artefact."""
+    return current is not None and (node["id"] == current["id"] or bool(runs_the_same(node, current)))
 
 
 def adopt(deployments: t.Sequence[Json], known: t.Collection[str], expected: Json | None) -> Json | None:

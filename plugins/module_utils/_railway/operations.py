@@ -198,6 +198,33 @@ query DeploymentLogs($deploymentId: String!, $limit: Int, $filter: String, $star
 }
 """
     + _LOG,
+    "Metrics": """
+query Metrics(
+  $projectId: String
+  $environmentId: String
+  $serviceId: String
+  $startDate: DateTime!
+  $endDate: DateTime
+  $measurements: [MetricMeasurement!]!
+  $sampleRateSeconds: Int
+  $groupBy: [MetricTag!]
+) {
+  metrics(
+    projectId: $projectId
+    environmentId: $environmentId
+    serviceId: $serviceId
+    startDate: $startDate
+    endDate: $endDate
+    measurements: $measurements
+    sampleRateSeconds: $sampleRateSeconds
+    groupBy: $groupBy
+  ) {
+    measurement
+    tags { serviceId deploymentInstanceId }
+    values { ts value }
+  }
+}
+""",
     "DeploymentVariables": """
 query DeploymentVariables($deploymentId: String!) {
   deploymentSnapshot(deploymentId: $deploymentId) { variables }
@@ -206,6 +233,11 @@ query DeploymentVariables($deploymentId: String!) {
     "Variables": """
 query Variables($projectId: String!, $environmentId: String!, $serviceId: String) {
   variables(projectId: $projectId, environmentId: $environmentId, serviceId: $serviceId, unrendered: true)
+}
+""",
+    "EnvironmentConfig": """
+query EnvironmentConfig($environmentId: String!) {
+  environment(id: $environmentId) { config(decryptVariables: false) }
 }
 """,
     "EnvironmentStagedChanges": """

@@ -13,14 +13,12 @@ import typing as t
 
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 from ansible_collections.sre.remediation.plugins.module_utils._railway import deployments as decide
-from ansible_collections.sre.remediation.plugins.module_utils._railway import read, state, waiting
+from ansible_collections.sre.remediation.plugins.module_utils._railway import read, scaling, state, waiting
 from ansible_collections.sre.remediation.plugins.module_utils._railway.change import (
-    REPLICAS_MOST,
     Change,
     Done,
     expected_of_source,
     is_stopped,
-    region_of,
 )
 from ansible_collections.sre.remediation.plugins.module_utils._railway.client import Client
 from ansible_collections.sre.remediation.plugins.module_utils._railway.scope import scope
@@ -63,7 +61,7 @@ def wait_limits(params: t.Mapping[str, t.Any]) -> waiting.Limits:
 def check(params: t.Mapping[str, t.Any]) -> None:
     """RemediationError for options that do not belong to the state, or are out of range."""
     belongs = {
-        "rolled_back": ("to", "candidates", "exclude"),
+        "rolled_back": ("to", "candidates", "exclude", "only_candidates"),
         "deployed": ("commit",),
         "scaled": ("replicas", "region", "memory_gb", "cpus"),
     }
@@ -71,9 +69,9 @@ def check(params: t.Mapping[str, t.Any]) -> None:
         for name in names:
             if params[name] and params["state"] != owner:
                 raise RemediationError(f"{name}: is for state={owner}", "invalid_option")
-    if params["replicas"] is not None and not 1 <= params["replicas"] <= REPLICAS_MOST:
+    if params["replicas"] is not None and not 1 <= params["replicas"] <= scaling.REPLICAS_MOST:
         raise RemediationError(
-            f"replicas: must be from 1 to {REPLICAS_MOST}; to have none use state=stopped", "invalid_option"
+            f"replicas: must be from 1 to {scaling.REPLICAS_MOST}; to have none use state=stopped", "invalid_option"
         )
     for name in ("memory_gb", "cpus"):
         if params[name] is not None and params[name] <= 0:
@@ -141,7 +139,9 @@ def _rolled_back(change: Change, params: t.Mapping[str, t.Any]) -> Json:
     current = change.known.current
     listed = change.known.deployments
     other = _with_other_variables(change, params)
-    target = decide.choose_target(listed, current, params["to"], params["candidates"], params["exclude"], other)
+    target = decide.choose_target(
+        listed, current, params["to"], params["candidates"], params["exclude"], other, params["only_candidates"]
+    )
     facts = {"to": target.as_dict()}
     node = target.deployment
     if current and _is_there(change, current, node):
@@ -158,18 +158,21 @@ def _rolled_back(change: Change, params: t.Mapping[str, t.Any]) -> Json:
 
 
 def _with_other_variables(change: Change, params: t.Mapping[str, t.Any]) -> list[str]:
-    """Return the known good deployment that runs the same artefact as now, but ran with other variables.
+    """Return the known good deployments that run the same artefact as now, but ran with other variables.
 
-    It is looked for only when no known good one runs another artefact, for it takes two requests.
+    Each takes a request. So one is looked for when no known good one runs another artefact, and all of them only when
+    what runs already is not to be left for another of them.
     """
     current, by_id = change.known.current, {node["id"]: node for node in change.known.deployments}
     if current is None or params["to"]:
         return []
     good = [by_id[version] for version in params["candidates"] if version in by_id and version != current["id"]]
     good = [node for node in good if node["canRollback"] and node["id"] not in params["exclude"]]
-    if any(not decide.runs_the_same(node, current) for node in good):
+    same = [node for node in good if decide.runs_the_same(node, current)]
+    if len(same) < len(good) and not params["only_candidates"]:
         return []
-    return [node["id"] for node in good[:1] if not change.same_variables(node, current)]
+    looked_at = same if params["only_candidates"] else same[:1]
+    return [node["id"] for node in looked_at if not change.same_variables(node, current)]
 
 
 def _is_there(change: Change, current: Json, target: Json) -> bool:
@@ -183,11 +186,11 @@ def _is_there(change: Change, current: Json, target: Json) -> bool:
 
 
 def _scaled(change: Change, params: t.Mapping[str, t.Any]) -> Json:
-    known, facts = change.known, {}
+    known = change.known
+    facts: Json = {}
     undo: Json = {}
-    if params["replicas"] is not None and params["replicas"] != (known.instance.get("numReplicas") or 1):
-        facts.update(_scale_out(change, params["replicas"], params["region"]))
-        undo["replicas"] = known.instance.get("numReplicas") or 1
+    if params["replicas"] is not None:
+        facts, undo = scaling.scale(change, params["replicas"], params["region"])
     now = state.limits_of(known.limits)
     wanted = {"memoryGB": params["memory_gb"], "vCPUs": params["cpus"]}
     have = {"memoryGB": (now["memory_bytes"] or 0) / GIGABYTE or None, "vCPUs": now["cpus"]}
@@ -204,25 +207,6 @@ def _scaled(change: Change, params: t.Mapping[str, t.Any]) -> Json:
         facts.update(_deployed(change, {}))
     facts["undo"] = undo or None
     return facts
-
-
-def _scale_out(change: Change, replicas: int, region: str | None) -> Json:
-    where = region_of(change.known.instance, change.known.current, region)
-    if replicas > 1 and change.volumes():
-        raise RemediationError("replicas: a service with a volume can have only one instance", "invalid_option")
-    before = {"replicas": change.known.instance.get("numReplicas") or 1}
-    change.done.plan(f"scaled to {replicas} instances in {where}", before, {"replicas": replicas})
-    if change.done.check_mode:
-        return {}
-    deploy = {"multiRegionConfig": {where: {"numReplicas": replicas}}}
-    patch = {"services": {change.scope.service_id: {"deploy": deploy}}}
-    variables = {
-        "environmentId": change.scope.environment_id,
-        "patch": patch,
-        "commitMessage": "sre.remediation: scale",
-    }
-    change.send("EnvironmentPatchCommit", variables)
-    return {}
 
 
 def _stopped(change: Change, params: t.Mapping[str, t.Any]) -> Json:

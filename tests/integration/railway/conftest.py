@@ -34,6 +34,7 @@ QUICK = {
     "service": "api",
     "to": None,
     "candidates": [],
+    "only_candidates": False,
     "exclude": [],
     "commit": None,
     "replicas": None,

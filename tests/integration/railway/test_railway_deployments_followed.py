@@ -129,6 +129,7 @@ def test_group_7_an_image_that_went_away_between_list_and_rollback_is_told(railw
 
 def test_group_7_a_rollback_that_is_accepted_but_fails_is_seen(railway):
     served = railway.serving()["id"]
+    railway.control.call("clock", factor=0.05)  # the old deployment has its own health check, of 60 s
     railway.control.outcome("api", "healthcheck_failed")
     error = fails(railway, "rolled_back", to=railway.other())
     assert error.code == "deployment_failed"

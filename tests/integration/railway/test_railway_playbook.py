@@ -36,6 +36,11 @@ def test_modules_as_tasks_never_show_a_token_or_a_value(railway, environment, tm
     }
     tasks = [
         task("look", "railway_service_info", **common, log_lines=5),
+        task("memory", "metrics_info", railway={**common, "measurement": "MEMORY_USAGE_GB"}, threshold=0.01),
+        task("space", "metrics_info", railway={**common, "service": "db", "measurement": "DISK_USAGE_GB"}),
+        task("traffic", "metrics_info", railway={**common, "measurement": "NETWORK_RX_GB", "by_instance": True}),
+        task("cpu", "metrics_info", railway={**common, "measurement": "CPU_USAGE"}, threshold=8),
+        task("no disk", "metrics_info", railway={**common, "measurement": "DISK_USAGE_GB"}, require_data=True),
         task("set", "railway_variables", **common, **quick, env={"ORDERS_HIDDEN": SECRET}, deploy=False),
         task("again", "railway_variables", **common, **quick, env={"ORDERS_HIDDEN": SECRET}, deploy=False),
         task("restart", "railway_deployment", **common, **quick, state="restarted"),
@@ -52,6 +57,13 @@ def test_modules_as_tasks_never_show_a_token_or_a_value(railway, environment, tm
     assert (results["wrong"]["code"], results["clear text"]["code"]) == ("invalid_option", "invalid_option")
     assert results["backups"]["volume"] == "db-volume"
     assert results["words"]["counts"].get("INFO", 0) > 0, results["words"]
+    memory, cpu = results["memory"], results["cpu"]
+    assert (memory["breached"], cpu["breached"], memory["requests"]) == (True, False, 3), (memory, cpu)
+    assert 0.01 < memory["value"] < 0.192 and 0 <= cpu["value"] < 8 and results["space"]["value"] > 0.01
+    (traffic,) = results["traffic"]["series"]
+    assert traffic["labels"]["deploymentInstanceId"] == railway.serving()["instances"][0]["id"]
+    assert traffic["value"] > 0
+    assert (results["no disk"]["failed"], results["no disk"]["code"]) == (True, "no_data")
     hidden = [SECRET, *(railway.environment[name] for name in ("RAILWAY_TOKEN", "RAILWAY_API_TOKEN"))]
     values = railway.client().execute("Variables", railway.scope().ids)["variables"]
     hidden += [values[name] for name in ("JWT_SECRET", "ORDERS_DEMO_PASSWORD") if values.get(name)]

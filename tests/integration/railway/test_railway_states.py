@@ -82,10 +82,15 @@ def test_a_rollback_serves_the_old_version_in_little_more_than_its_deployment_ta
     own = seconds(deployment["createdAt"], deployment["statusUpdatedAt"])
     assert took <= 1.3 * own + 5, f"{took:.1f} s for a deployment of {own:.1f} s"
     assert len(railway.control.journal()) <= 60
-    # Again: it is there already. Undone: the version before serves.
-    again, done = railway.change("rolled_back", to=to)
-    assert not done.changed
-    railway.change("rolled_back", to=facts["undo"]["version"])
+    # Again: it is there already. Undone: the version before serves. What a plan does not name is not gone to.
+    for asked in ({"to": to}, {"candidates": [to], "only_candidates": True}):
+        _again, done = railway.change("rolled_back", **asked)
+        assert not done.changed
+    nobody = "00000000-0000-4000-8000-000000000000"
+    with pytest.raises(RemediationError) as caught:
+        railway.change("rolled_back", candidates=[nobody], only_candidates=True)
+    assert (caught.value.code, len(railway.asked("DeploymentRollback"))) == ("no_previous_version", 1)
+    railway.change("rolled_back", candidates=[nobody, facts["undo"]["version"]], only_candidates=True)
     assert railway.version() == before
 
 
@@ -112,6 +117,16 @@ def test_scaled_changes_the_number_of_instances_and_refuses_volumes(railway):
     facts, done = railway.change("scaled", replicas=2, check_mode=True)
     assert (done.changed, railway.asked("EnvironmentPatchCommit")) == (True, [])
     assert facts["undo"] == {"replicas": 1}
+    served, before = railway.serving()["id"], railway.ids()
+    for replicas in (2, 1):
+        facts, done = railway.change("scaled", replicas=replicas)
+        assert (done.changed, done.before, done.after) == (True, {"replicas": 3 - replicas}, {"replicas": replicas})
+        assert facts["undo"] == {"replicas": 3 - replicas}
+        assert facts["deployment"]["id"] == served  # the one that runs is scaled; no new one is made
+        assert [item["status"] for item in railway.serving()["instances"]] == ["RUNNING"] * replicas
+        facts, done = railway.change("scaled", replicas=replicas)
+        assert (done.changed, facts["undo"]) == (False, None)
+    assert (railway.ids(), len(railway.asked("EnvironmentPatchCommit"))) == (before, 2)
     with pytest.raises(RemediationError, match="volume"):
         railway.change("scaled", replicas=2, service="db", check_mode=True)
 
@@ -184,6 +199,40 @@ def test_a_backup_is_made_once_listed_and_a_restore_refuses_other_staged_changes
         backup(railway, "restored", backup="before-it")
     assert caught.value.code == "staged_changes"
     assert railway.asked("VolumeInstanceBackupRestore") == []
+
+
+def sql(railway, statement):
+    """What the statement answers in the container the database runs in now."""
+    (instance,) = railway.serving("db")["instances"]
+    command = ["docker", "exec", instance["container"], "psql", "-At", "-c", statement, "orders"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_a_restore_brings_the_rows_back_and_deploys_nothing_that_others_staged(railway):
+    count = "SELECT count(*) FROM orders"
+    try:
+        sql(railway, "INSERT INTO orders (item, quantity) VALUES ('tea', 3); CHECKPOINT")
+        rows, before = sql(railway, count), railway.ids("db")
+        backup(railway, "created", name="with-tea")
+        sql(railway, "DELETE FROM orders")
+        facts, done = backup(railway, "restored", backup="with-tea")
+        assert (done.changed, facts["backup"]["name"]) == (True, "with-tea")
+        assert done.after == {"restored_from": facts["backup"]["id"]}
+        assert railway.ids("db") - before == {railway.serving("db")["id"]}
+        assert sql(railway, count) == rows != "0"
+        # Somebody else stages a restore of their own: it is not committed with ours.
+        volume = railway.control.call("state")["volumes"]["db-volume"]
+        theirs = {"volumeInstanceId": volume, "volumeInstanceBackupId": facts["backup"]["id"]}
+        railway.client().execute("VolumeInstanceBackupRestore", theirs)
+        where = {"environmentId": railway.scope().environment_id}
+        deadline = time.monotonic() + 30
+        while not railway.client().execute("EnvironmentStagedChanges", where)["environmentStagedChanges"]["patch"]:
+            assert time.monotonic() < deadline, "nothing comes to be staged"
+        with pytest.raises(RemediationError) as caught:
+            backup(railway, "restored", backup="with-tea")
+        assert (caught.value.code, len(railway.asked("EnvironmentPatchCommitStaged"))) == ("staged_changes", 1)
+    finally:
+        railway.control.call("reset")
 
 
 @pytest.mark.parametrize("switches", [{}, {"changing_cursors": True, "empty_pages": 1}])

@@ -120,7 +120,7 @@ class Project:
         return met
 
     def version(self) -> str | int:
-        """What users get: the version served, or the status of the failure."""
+        """What users get: the version served, or the status of the failure, which pytest then shows with the edge's reason."""
         connection = http.client.HTTPConnection(
             "127.0.0.1", urllib.parse.urlsplit(self.environment["LAB_RAILWAY_API_URL"]).port
         )
@@ -128,7 +128,10 @@ class Project:
             connection.request("GET", "/api/version")
             answer = connection.getresponse()
             body = answer.read()
-            return json.loads(body)["version"] if answer.status == 200 else answer.status
+            if answer.status != 200:
+                print(f"{answer.status}: {answer.getheader('X-Lab-Edge')}; {body.decode(errors='replace')}")
+                return answer.status
+            return json.loads(body)["version"]
         except OSError:
             return 0
         finally:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import struct
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 
 LOOPBACK = "127.0.0.1"
+SECONDS_TO_REMOVE = 60
 
 
-class EngineError(Exception):
+class EngineError(RuntimeError):
     """The engine refused; the text is its own."""
 
 
@@ -66,7 +69,17 @@ class DockerApi:
         return int((await self.call("POST", f"/containers/{container}/wait"))["StatusCode"])
 
     async def remove(self, container: str) -> None:
-        await self.call("DELETE", f"/containers/{container}", params={"force": "1", "v": "1"}, allow=(404, 409))
+        """See to it that a container is gone. The engine refuses while an earlier call is still at it (also one that
+        nobody waits for any more), and gives up where a busy machine does not end the processes in its ten seconds."""
+        deadline = time.monotonic() + SECONDS_TO_REMOVE
+        while True:
+            try:
+                await self.call("DELETE", f"/containers/{container}", params={"force": "1", "v": "1"}, allow=(404,))
+                return
+            except EngineError:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.2)
 
     async def inspect(self, container: str) -> dict[str, Any]:
         found = await self.call("GET", f"/containers/{container}/json", allow=(404,))
@@ -90,6 +103,15 @@ class DockerApi:
             return None
         await self.call("POST", f"/exec/{made['Id']}/start", json={"Detach": False}, allow=(409,))
         return (await self.call("GET", f"/exec/{made['Id']}/json"))["ExitCode"]
+
+    async def output(self, container: str, command: tuple[str, ...]) -> str:
+        """What a command in a container writes to its standard output."""
+        spec = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True, "User": "root"}
+        made = await self.call("POST", f"/containers/{container}/exec", json=spec)
+        raw = await self.call("POST", f"/exec/{made['Id']}/start", json={"Detach": False})
+        # Framed as the log is, but no line begins with its time.
+        parts = [(moment, message) for moment, stream, message in parse_log(raw) if stream == "stdout"]
+        return "\n".join(f"{moment} {message}".strip() for moment, message in parts)
 
     async def logs(self, container: str, since: float = 0, tail: int = 1000) -> list[tuple[str, str, str]]:
         """The last lines of a container, none older than ``since``, as (time, stream, message)."""

@@ -9,6 +9,7 @@ from typing import Any
 from . import views
 from .access import require_environment, require_project
 from .double import Double
+from .metrics import measured
 from .paging import connection
 from .refusal import NOT_AUTHORIZED, Refused
 from .state import Deployment, Service
@@ -202,18 +203,8 @@ class Queries:
             for s in self.double.world.services.values()
             if wanted.get("serviceId") in (None, s.id) and not s.deleted_at
         ]
-        found = []
-        for service in services:
-            for deployment in self.double.world.active(service)[:1]:
-                samples = [
-                    await self.double.runner.engine.stats(r.container) for r in deployment.replicas if r.container
-                ]
-                tags = {"serviceId": service.id, "deploymentId": None, "deploymentInstanceId": None, "region": None}
-                now = int(self.double.clock.now().timestamp())
-                for name in measurements:
-                    value = sum(measure(name, sample) for sample in samples)
-                    found.append({"measurement": name, "tags": tags, "values": [{"ts": now, "value": value}]})
-        return found
+        by_instance = "DEPLOYMENT_INSTANCE_ID" in (wanted.get("groupBy") or [])
+        return [result for s in services for result in await measured(self.double, s, measurements, by_instance)]
 
     # Variables.
 
@@ -267,15 +258,3 @@ def select_lines(
 
 def _moment(line: views.View) -> datetime:
     return datetime.fromisoformat(line["timestamp"][:26] + "+00:00")
-
-
-def measure(name: str, sample: views.View) -> float:
-    """One measurement of one container; 0 for what the engine does not tell."""
-    memory = sample.get("memory_stats") or {}
-    values = {
-        "MEMORY_USAGE_GB": memory.get("usage", 0) / 1e9,
-        "MEMORY_LIMIT_GB": memory.get("limit", 0) / 1e9,
-        "CPU_USAGE": ((sample.get("cpu_stats") or {}).get("cpu_usage") or {}).get("total_usage", 0) / 1e12,
-        "CPU_LIMIT": 8.0,
-    }
-    return float(values.get(name, 0.0))

@@ -14,7 +14,7 @@ from .traffic import Route
 LAB_LABEL = "com.sre-remediation.lab"
 PART_LABEL = f"{LAB_LABEL}.railway"
 STOP_SECONDS = 2
-SECONDS_TO_ANSWER = 2
+SECONDS_TO_ANSWER = 5
 
 
 class Runner:
@@ -143,10 +143,13 @@ class Runner:
             self.routes[deployment.service.id].addresses = []
 
     async def answers(self, deployment: Deployment, replica: Replica) -> bool:
-        """Whether a replica passes the health check of its deployment, or else the double's own."""
+        """Whether a replica passes the health check of its deployment, or else the double's own. One that has ended
+        does not, and neither does one that ended before the engine could say where its port was."""
         path, ready = deployment.settings["healthcheckPath"], deployment.service.runtime.ready
-        if path and replica.address:
-            return await http_status(replica.address, path) == 200
+        if replica.status != "RUNNING":
+            return False
+        if path:
+            return replica.address is not None and await http_status(replica.address, path) == 200
         if ready:
             return await self.engine.execute(replica.container, ready) == 0
         return True

@@ -198,8 +198,12 @@ async def _migrate_unless(double: Double, stored: Deployment, schema: int, deplo
 
 
 async def _healthy(double: Double, deployment: Deployment) -> None:
+    """Wait until it works. Nobody follows the ends of containers yet, so one that ended is started again here."""
     deadline = time.monotonic() + SECONDS_TO_HEALTHY
     while False in [await double.runner.answers(deployment, replica) for replica in deployment.replicas]:
+        for replica in deployment.replicas:
+            if not (await double.runner.engine.inspect(replica.container)).get("State", {}).get("Running"):
+                await double.runner.start(deployment, replica)
         if time.monotonic() > deadline:
             lines = [line["message"] for line in await double.runner.log_lines(deployment)]
             raise RuntimeError(f"{deployment.service.name} does not become healthy: {lines[-5:]}")

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 
 Address = tuple[str, int]
 _BODY = b'{"status":"error","code":502,"message":"Application failed to respond"}'
 NO_APPLICATION = (
-    b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: application/json\r\nX-Railway-Fallback: true\r\nConnection: close\r\n"
-    b"Content-Length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
+    b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: application/json\r\nX-Railway-Fallback: true\r\nX-Lab-Edge: %s\r\n"
+    b"Connection: close\r\nContent-Length: %d\r\n\r\n%s"
 )
+"""What the edge answers where the application does not; `X-Lab-Edge` is the lab's own and says why."""
 CHUNK = 65536
 SECONDS_TO_CONNECT = 2
+NO_ADDRESS, NO_CONNECTION, NO_ANSWER = "no address", "no connection", "no answer"
+log = logging.getLogger("railway")
 
 
 class Route:
@@ -45,8 +49,8 @@ class Route:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError), contextlib.closing(writer):
             upstream = await self._connect()
-            if upstream is None:
-                await self._refuse(reader, writer)
+            if isinstance(upstream, str):
+                await self._refuse(reader, writer, upstream)
                 return
             up_reader, up_writer = upstream
             with contextlib.closing(up_writer):
@@ -56,27 +60,34 @@ class Route:
                 finally:
                     asking.cancel()
 
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
-        addresses = list(self.addresses)
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | str:
+        """A connection to the next address that takes one; else why there is none."""
+        addresses, reason = list(self.addresses), NO_ADDRESS
         for _time in addresses:
             host, port = addresses[next(self._turn) % len(addresses)]
-            with contextlib.suppress(OSError):
+            try:
                 return await asyncio.wait_for(asyncio.open_connection(host, port), SECONDS_TO_CONNECT)
-        return None
+            except OSError as error:
+                log.info("port %d: no connection to port %d: %r", self.port, port, error)
+                reason = NO_CONNECTION
+        return reason
 
-    async def _refuse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _refuse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reason: str) -> None:
         """Say what Railway's edge says of a service that does not answer; a raw connection just ends."""
         if self.http:
             await asyncio.wait_for(reader.read(CHUNK), SECONDS_TO_CONNECT)
-            writer.write(NO_APPLICATION)
-            await writer.drain()
+            await self._say(writer, reason)
+
+    async def _say(self, writer: asyncio.StreamWriter, reason: str) -> None:
+        log.info("port %d: 502, %s; addresses: %s", self.port, reason, [port for _host, port in self.addresses])
+        writer.write(NO_APPLICATION % (reason.encode(), len(_BODY), _BODY))
+        await writer.drain()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass the answer on; where there is none at all, the edge answers instead."""
         if await _copy(reader, writer) == 0 and self.http:
             with contextlib.suppress(OSError, RuntimeError):
-                writer.write(NO_APPLICATION)
-                await writer.drain()
+                await self._say(writer, NO_ANSWER)
         writer.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import struct
 from dataclasses import dataclass
@@ -21,8 +22,11 @@ from railway.paging import connection
 from railway.queries import select_lines
 from railway.rate import RateLimiter
 from railway.refusal import Refused
+from railway.runner import Runner
 from railway.seed import API_RUNTIME, Plan, new_world
+from railway.state import Deployment, World
 from railway.switches import Switches
+from railway.traffic import Route
 from railway.variables import rendered
 
 PLAN = Plan(
@@ -279,3 +283,68 @@ def test_days_pass() -> None:
     assert 86399 < (clock.now() - before).total_seconds() < 86402
     assert text(datetime(2026, 1, 2, tzinfo=timezone.utc)) == "2026-01-02T00:00:00.000Z"
     assert text(None) is None
+
+
+class EngineOfOneContainer:
+    """An engine whose container has just ended, so that no port of it is published."""
+
+    async def create(self, spec: dict, name: str) -> str:
+        return "container"
+
+    async def start(self, container: str) -> None:
+        """It ends at once."""
+
+    async def address(self, container: str, port: int) -> None:
+        return None
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "RESTARTING", "CRASHED"])
+def test_what_has_ended_passes_no_health_check(status: str) -> None:
+    """Else a release that ends before its port is known would be taken for healthy, and the one that serves taken away."""
+    world = new_world(PLAN, Clock())
+    runner = Runner(EngineOfOneContainer(), PLAN.project, world)  # type: ignore[arg-type]
+    bad = deployment_of(world)
+
+    async def healthy() -> bool:
+        replica = await runner.add_replica(bad)
+        replica.status = status
+        return await runner.answers(bad, replica)
+
+    assert not asyncio.run(healthy())
+
+
+def deployment_of(world: World) -> Deployment:
+    api = world.named("api")
+    return Deployment(
+        api, Clock().now(), "orders:1.2.0", "sha256:1", {}, dict(api.settings), {}, "somebody", build=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("addresses", "listens", "reason"),
+    [([], False, "no address"), ([0], False, "no connection"), ([0], True, "no answer")],
+)
+def test_the_edge_says_why_it_answers_for_the_application(addresses: list[int], listens: bool, reason: str) -> None:
+    async def ask() -> bytes:
+        async def leave(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.close()
+
+        upstream = await asyncio.start_server(leave, "127.0.0.1", 0)
+        port = upstream.sockets[0].getsockname()[1]
+        if not listens:
+            upstream.close()
+            await upstream.wait_closed()
+        route = Route(0, http=True)
+        route.addresses = [("127.0.0.1", port) for _address in addresses]
+        await route.open()
+        reader, writer = await asyncio.open_connection(*route._server.sockets[0].getsockname())
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+        await route.close()
+        upstream.close()
+        return answer
+
+    answer = asyncio.run(ask())
+    assert answer.startswith(b"HTTP/1.1 502 ") and f"X-Lab-Edge: {reason}\r\n".encode() in answer
+    assert answer.endswith(b'"Application failed to respond"}')

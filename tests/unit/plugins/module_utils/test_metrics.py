@@ -129,7 +129,7 @@ def cloudwatch():
 
 
 def params(**changes):
-    made = {"prometheus": None, "cloudwatch": OPTIONS, "window": 600.0, "step": 15.0, "reduce": "last"}
+    made = {"prometheus": None, "railway": None, "cloudwatch": OPTIONS, "window": 600.0, "step": 15.0, "reduce": "last"}
     return {**made, "threshold": None, "comparison": "above", "require_data": False, **changes}
 
 

@@ -118,6 +118,36 @@ def test_the_same_artefact_with_other_variables_is_a_target_when_that_is_known(n
 
 
 @pytest.mark.parametrize(
+    ("known_good", "options", "chosen"),
+    [
+        (["one"], {}, "one"),
+        (["gone", "one", "two"], {}, "one"),
+        (["one", "two"], {"exclude": ["one"]}, "two"),
+        (["one"], {"exclude": ["one"]}, None),
+        (["gone", "unheard-of", "failed"], {}, None),
+        ([], {}, None),
+        # What runs already stays, by its own name and by that of one like it; not where it does not work.
+        (["bad"], {}, "bad"),
+        (["one", "bad-before"], {}, "bad-before"),
+        (["one", "bad-before"], {"other_variables": ["bad-before"]}, "one"),
+        (["bad-before"], {"other_variables": ["bad-before"]}, "bad-before"),
+        (["bad"], {"status": "CRASHED"}, None),
+        (["bad-before", "one"], {"status": "CRASHED"}, "one"),
+    ],
+)
+def test_where_a_plan_names_the_deployments_there_is_no_other_target(node, known_good, options, chosen):
+    gone, before = node("gone", 0, image="0", canRollback=False), node("bad-before", 1, image="3")
+    current = {**history(node)[0], "status": options.pop("status", "SUCCESS")}
+    nodes = [current, *history(node)[1:], gone, before]
+    try:
+        found = decide.choose_target(nodes, current, known_good=known_good, only_known_good=True, **options)
+    except RemediationError as error:
+        assert (chosen, error.code) == (None, "no_previous_version")
+        return
+    assert (found.deployment["id"], found.found_by) == (chosen, "known_good")
+
+
+@pytest.mark.parametrize(
     ("unseen", "expected", "own"),
     [
         ([], "1", None),

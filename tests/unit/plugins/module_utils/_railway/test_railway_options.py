@@ -13,6 +13,7 @@ from ansible_collections.sre.remediation.plugins.module_utils._railway import (
     change,
     hosts,
     options,
+    scaling,
     scope,
     states,
     variables,
@@ -116,18 +117,39 @@ def test_the_backup_that_was_made():
     assert backups.newest_made([old, made, other], {"1"}, None) is other
 
 
+def regions(**numbers):
+    return {"deploy": {"multiRegionConfig": {name: {"numReplicas": number} for name, number in numbers.items()}}}
+
+
+@pytest.mark.parametrize(
+    ("config", "manifest", "instance", "found"),
+    [
+        ({"services": {"s": regions(eu=2)}}, regions(us=3), {"region": "us", "numReplicas": 1}, {"eu": 2}),
+        ({"services": {"s": regions(eu=2, us=1), "t": regions(eu=9)}}, None, {}, {"eu": 2, "us": 1}),
+        ({"services": {"s": {"deploy": {"multiRegionConfig": {"eu": {}, "us": None}}}}}, None, {}, {"eu": 1}),
+        ({"services": {"t": regions(eu=9)}}, regions(us=3), {"region": "us", "numReplicas": 1}, {"us": 3}),
+        ({}, None, {"region": "us", "numReplicas": 4}, {"us": 4}),
+        ({}, {"deploy": None}, {"region": "us", "numReplicas": None}, {"us": 1}),
+        ({}, None, {"region": None, "numReplicas": 1}, {}),
+    ],
+)
+def test_the_instances_by_region(config, manifest, instance, found):
+    current = {"meta": {"serviceManifest": manifest}} if manifest else None
+    assert scaling.regions_of(config, "s", instance, current) == found
+
+
 def test_the_region_that_is_scaled():
-    several = {"meta": {"serviceManifest": {"deploy": {"multiRegionConfig": {"eu": {}, "us": {}}}}}}
-    assert change.region_of({"region": "eu"}, None, None) == "eu"
-    assert change.region_of({"region": None}, several, "us") == "us"
-    for instance, current in (({"region": None}, None), ({"region": "eu"}, several)):
+    assert scaling.region_of({"eu": 1}, None) == "eu"
+    assert scaling.region_of({"eu": 1, "us": 1}, "us") == "us"
+    for several in ({}, {"eu": 1, "us": 1}):
         with pytest.raises(RemediationError, match="region"):
-            change.region_of(instance, current, None)
+            scaling.region_of(several, None)
 
 
 OPTIONS = {
     **dict.fromkeys(("to", "commit", "replicas", "region", "memory_gb", "cpus")),
     "candidates": [],
+    "only_candidates": False,
     "exclude": [],
 }
 
@@ -136,6 +158,7 @@ OPTIONS = {
     ("more", "words"),
     [
         ({"state": "restarted", "to": "x"}, "to: is for state=rolled_back"),
+        ({"state": "restarted", "only_candidates": True}, "only_candidates: is for state=rolled_back"),
         ({"state": "rolled_back", "commit": "x"}, "commit: is for state=deployed"),
         ({"state": "scaled", "replicas": 0}, "replicas: must be from 1 to 50"),
         ({"state": "scaled", "cpus": -1.0}, "cpus"),
