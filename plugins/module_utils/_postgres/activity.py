@@ -15,7 +15,6 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.sre.remediation.plugins.module_utils._postgres import blocking
-from ansible_collections.sre.remediation.plugins.module_utils._postgres.mask import masked
 from ansible_collections.sre.remediation.plugins.module_utils._postgres.selector import (
     BACKUP_APPLICATIONS,
     RUNNING,
@@ -24,12 +23,12 @@ from ansible_collections.sre.remediation.plugins.module_utils._postgres.selector
 )
 from ansible_collections.sre.remediation.plugins.module_utils._postgres.session import (
     CLIENT,
-    HIDDEN_QUERY,
     Session,
     from_row,
     me_sql,
     sessions_sql,
 )
+from ansible_collections.sre.remediation.plugins.module_utils._postgres.shown import shown
 
 EXCLUSIVE_BACKUP_UNTIL = 150000
 
@@ -92,43 +91,6 @@ def activity_sql(version: int) -> str:
         f"'sessions', {_many(sessions_sql(version, blocking=True))}, 'senders', {senders}, 'slots', {slots}, "
         f"'prepared', {prepared}, 'frozen', {frozen})"
     )
-
-
-def brief(session: Session, query_length: int) -> dict[str, t.Any]:
-    """What tells one session from the others: no literal, no secret."""
-    return {
-        "id": session.id,
-        "pid": session.pid,
-        "database": session.database,
-        "user": session.user,
-        "application": session.application,
-        "client": session.client,
-        "state": session.state,
-        "age": _rounded(age_of(session, "auto")),
-        "wait_event_type": session.wait_event_type,
-        "wait_event": session.wait_event,
-        "query": HIDDEN_QUERY if session.hidden else masked(session.query, query_length),
-    }
-
-
-def shown(session: Session, query_length: int) -> dict[str, t.Any]:
-    """All that is worth knowing of a session."""
-    return {
-        **brief(session, query_length),
-        "backend_start": session.backend_start,
-        "backend_type": session.backend_type,
-        "transaction_age": _rounded(session.xact_age),
-        "query_age": _rounded(session.query_age),
-        "backend_age": _rounded(session.backend_age),
-        "blocked_by": list(session.blocked_by),
-        "xmin_age": session.xmin_age,
-        "leader_pid": session.leader_pid,
-        "query_id": session.query_id,
-    }
-
-
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(max(0.0, seconds), 3)
 
 
 def takes_a_slot(session: Session) -> bool:

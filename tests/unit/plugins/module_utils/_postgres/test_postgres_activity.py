@@ -67,7 +67,7 @@ def test_a_long_queue_for_one_lock_is_no_effort():
 
 
 def row(pid, **changes):
-    fields = {name: None for name in Session.__dataclass_fields__}
+    fields = {name: None for name in Session._fields}
     fields |= {
         "pid": pid, "backend_start": f"start-{pid}", "backend_type": "client backend", "database": "shop",
         "user": "app", "application": "web", "state": "idle", "backend_age": 50.0 + pid, "query_age": 9.0,
