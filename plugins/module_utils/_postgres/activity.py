@@ -28,7 +28,7 @@ from ansible_collections.sre.remediation.plugins.module_utils._postgres.session 
     me_sql,
     sessions_sql,
 )
-from ansible_collections.sre.remediation.plugins.module_utils._postgres.shown import shown
+from ansible_collections.sre.remediation.plugins.module_utils._postgres.shown import rounded, shown
 
 EXCLUSIVE_BACKUP_UNTIL = 150000
 
@@ -155,7 +155,8 @@ def backups(read: t.Mapping[str, t.Any], sessions: t.Sequence[Session]) -> list[
 def report(read: t.Mapping[str, t.Any], questions: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Make the module's result of what ``activity_sql`` read.
 
-    :param questions: ``long_query``, ``long_idle_in_transaction`` (seconds), ``max_sessions``, ``query_length``.
+    :param questions: ``long_query``, ``long_idle_in_transaction``, ``finished_within`` (seconds), ``max_sessions``,
+        ``query_length``.
     """
     sessions = sorted((from_row(row) for row in read["sessions"]), key=lambda one: (-(one.backend_age or 0.0), one.pid))
     length, most = questions["query_length"], questions["max_sessions"]
@@ -166,6 +167,18 @@ def report(read: t.Mapping[str, t.Any], questions: t.Mapping[str, t.Any]) -> dic
         found.sort(key=lambda one: -(age_of(one, "auto") or 0.0))
         return [shown(one, length) for one in found[:most]]
 
+    def finished() -> list[dict[str, t.Any]]:
+        """What idle sessions ran last: it began with the statement and ended with the last change of state."""
+        within, found = questions["finished_within"], []
+        for one in clients:
+            ended = one.state_age
+            if one.state in RUNNING or one.own or ended is None or one.query_age is None or not ended < within:
+                continue
+            if one.query_age - ended > questions["long_query"]:
+                seconds = {"seconds": round(one.query_age - ended, 3), "ended": rounded(ended)}
+                found.append({**shown(one, length), **seconds})
+        return sorted(found, key=lambda one: -one["seconds"])[:most]
+
     database = {"name": read["server"]["database"], "bytes": read["server"].pop("database_bytes")}
     return {
         "server": {name: value for name, value in read["server"].items() if name != "database"},
@@ -174,6 +187,7 @@ def report(read: t.Mapping[str, t.Any], questions: t.Mapping[str, t.Any]) -> dic
         "sessions": [shown(one, length) for one in clients[:most]],
         "sessions_left_out": max(0, len(clients) - most),
         "long_queries": longest(RUNNING, questions["long_query"]),
+        "finished_queries": finished(),
         "idle_in_transaction": longest(
             ("idle in transaction", "idle in transaction (aborted)"), questions["long_idle_in_transaction"]
         ),
@@ -189,3 +203,12 @@ def report(read: t.Mapping[str, t.Any], questions: t.Mapping[str, t.Any]) -> dic
         "oldest_xmin": oldest_xmin(read, sessions),
         "frozen_ages": read["frozen"],
     }
+
+
+def has_slow(found: t.Mapping[str, t.Any]) -> bool:
+    """Is anything slow in the database logged in to, or does anyone wait for a lock? Backups take as long as they take."""
+    spared = {backup["id"] for backup in found["backups"]}
+    return bool(found["blocking"]["waiting"]) or any(
+        one["database"] == found["database"]["name"] and one["id"] not in spared
+        for one in found["long_queries"] + found["finished_queries"]
+    )

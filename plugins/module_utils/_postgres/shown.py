@@ -26,7 +26,7 @@ def brief(session: Session, query_length: int) -> dict[str, t.Any]:
         "application": session.application,
         "client": session.client,
         "state": session.state,
-        "age": _rounded(age_of(session, "auto")),
+        "age": rounded(age_of(session, "auto")),
         "wait_event_type": session.wait_event_type,
         "wait_event": session.wait_event,
         "query": HIDDEN_QUERY if session.hidden else masked(session.query, query_length),
@@ -39,9 +39,9 @@ def shown(session: Session, query_length: int) -> dict[str, t.Any]:
         **brief(session, query_length),
         "backend_start": session.backend_start,
         "backend_type": session.backend_type,
-        "transaction_age": _rounded(session.xact_age),
-        "query_age": _rounded(session.query_age),
-        "backend_age": _rounded(session.backend_age),
+        "transaction_age": rounded(session.xact_age),
+        "query_age": rounded(session.query_age),
+        "backend_age": rounded(session.backend_age),
         "blocked_by": list(session.blocked_by),
         "xmin_age": session.xmin_age,
         "leader_pid": session.leader_pid,
@@ -49,5 +49,5 @@ def shown(session: Session, query_length: int) -> dict[str, t.Any]:
     }
 
 
-def _rounded(seconds: float | None) -> float | None:
+def rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(max(0.0, seconds), 3)
