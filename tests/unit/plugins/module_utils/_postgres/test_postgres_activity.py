@@ -154,7 +154,7 @@ def test_what_was_slow_and_has_just_ended():
         ([row(1, state="active", query_age=9.0, database="other")], False),
         ([row(1, state="active", query_age=9.0, application="pg_dump")], False),
         ([row(1, query_age=9.0, state_age=1.0)], True),
-        ([row(1, state="active"), row(2, state="active", query_age=0.1, blocked_by=[1])], True),
+        ([row(1), row(2, state="active", query_age=0.1, blocked_by=[1])], True),
     ],
 )
 def test_when_there_is_no_need_to_look_again(rows, slow):
