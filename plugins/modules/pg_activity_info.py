@@ -14,7 +14,8 @@ version_added: 0.1.0
 author: The sre.remediation maintainers (@sre-remediation)
 description:
   - Reads connections against their limits, sessions, long statements, idle transactions, lock waits with their roots,
-    replication, backups, prepared transactions and who holds back vacuum, with one statement over one connection.
+    replication, backups, prepared transactions and who holds back vacuum, with one statement over one connection, or several
+    times (O(samples)).
   - Query texts are returned without literals and comments, and cut to O(query_length) characters.
   - A user that may not see other users' sessions gets their number only (RV(connections.hidden)). Grant C(pg_monitor).
 extends_documentation_fragment:
@@ -33,6 +34,24 @@ options:
       - Seconds the transaction of an idle session must have been open to be among RV(idle_in_transaction).
     type: float
     default: 0.0
+  finished_within:
+    description:
+      - Seconds. Statements that ran for longer than O(long_query) and ended less than this ago are among RV(finished_queries),
+        as long as their session has run nothing else since. V(0) lists none.
+    type: float
+    default: 0.0
+  samples:
+    description:
+      - How often to look at most, over the same connection. It looks again only while nothing that is slow is found in the
+        database logged in to, besides backups, and the result is that of the last look. Statements that are short, and run again
+        and again, are found so.
+    type: int
+    default: 1
+  sample_interval:
+    description:
+      - Seconds between two looks.
+    type: float
+    default: 1.0
   explain:
     description:
       - Of how many of the longest statements to show the plan, of those in the database logged in to that have been running for
@@ -220,6 +239,17 @@ long_queries:
   returned: success
   type: list
   elements: dict
+finished_queries:
+  description:
+    - Sessions whose last statement ran for longer than O(long_query) and ended less than O(finished_within) ago, longest first.
+      Keys as in RV(sessions), and C(seconds) it ran, and C(ended), the seconds since.
+  returned: success
+  type: list
+  elements: dict
+looks:
+  description: How often it looked.
+  returned: success
+  type: int
 plans:
   description: Plans of the longest statements, longest first.
   returned: success
@@ -249,42 +279,13 @@ blocking:
   type: dict
   contains:
     roots:
-      description: Sessions (or prepared transactions) that make others wait and do not wait themselves, most blocked first.
+      description:
+        - Sessions (or prepared transactions) that make others wait and do not wait themselves, most blocked first, with C(pid)
+          (V(0) for prepared transactions), C(id), C(kind) (V(session) or V(prepared_transaction)), C(user), C(application),
+          C(state), C(age), C(blocked) (process ids that wait for it, directly or through others), C(depth) (length of the longest
+          chain behind it) and C(prepared_transactions) (ids of those it may be).
       type: list
       elements: dict
-      contains:
-        pid:
-          description: Process id, V(0) for prepared transactions.
-          type: int
-        id:
-          description: Process id and start.
-          type: str
-        kind:
-          description: V(session) or V(prepared_transaction).
-          type: str
-        user:
-          description: Name it is logged in with.
-          type: str
-        application:
-          description: Application name.
-          type: str
-        state:
-          description: Its state.
-          type: str
-        age:
-          description: Seconds it has been in its state, or in its transaction.
-          type: float
-        blocked:
-          description: Process ids that wait for it, directly or through others.
-          type: list
-          elements: int
-        depth:
-          description: Length of the longest chain behind it.
-          type: int
-        prepared_transactions:
-          description: Ids of the prepared transactions it may be.
-          type: list
-          elements: str
     waiting:
       description: Sessions that wait for a lock, with C(pid), C(id), C(depth), C(blocked_by), C(wait_event), C(age).
       type: list
@@ -343,12 +344,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 from ansible_collections.sre.remediation.plugins.module_utils._postgres import connection
-from ansible_collections.sre.remediation.plugins.module_utils._postgres.activity import activity_sql, report
-from ansible_collections.sre.remediation.plugins.module_utils._postgres.explain import longest, plans
-from ansible_collections.sre.remediation.plugins.module_utils._postgres.session import from_row
-
-LEAST = {"long_query": 0, "long_idle_in_transaction": 0, "max_sessions": 1, "query_length": 1, "explain": 0}
-"""The smallest value of each number."""
+from ansible_collections.sre.remediation.plugins.module_utils._postgres.look import look
 
 
 def argument_spec() -> dict[str, t.Any]:
@@ -357,23 +353,13 @@ def argument_spec() -> dict[str, t.Any]:
         connection.argument_spec(),
         long_query=dict(type="float", default=5.0),
         long_idle_in_transaction=dict(type="float", default=0.0),
+        finished_within=dict(type="float", default=0.0),
+        samples=dict(type="int", default=1),
+        sample_interval=dict(type="float", default=1.0),
         max_sessions=dict(type="int", default=500),
         query_length=dict(type="int", default=200),
         explain=dict(type="int", default=0),
     )
-
-
-def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Look; RemediationError for options that cannot be used and for everything ``connection`` raises."""
-    for name, least in LEAST.items():
-        if params[name] < least:
-            raise RemediationError(f"{name}: must be {least} or greater", code="invalid_option")
-    with connection.connected(params) as opened:
-        [(read,)] = opened.rows(activity_sql(opened.version))
-        sessions = [from_row(row) for row in read["sessions"]]
-        asked = longest(sessions, read["server"]["database"], params["long_query"], params["explain"])
-        shown = plans(opened, asked)
-    return {**report(read, params), "plans": shown}
 
 
 def main() -> None:
@@ -385,7 +371,7 @@ def main() -> None:
     if connection.psycopg2 is None:
         module.fail_json(msg=missing_required_lib("psycopg2"), exception=connection.IMPORT_TRACEBACK)
     try:
-        found = run(module.params)
+        found = look(module.params)
     except RemediationError as error:
         module.fail_json(msg=error.message, code=error.code)
     hidden = found["connections"]["hidden"]

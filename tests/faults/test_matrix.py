@@ -83,6 +83,11 @@ def test_fault(row: dict[str, Any], clean_lab, workplace, run_directory) -> None
         assert Path(run.result["evidence"], "attempt-1", "SHA256SUMS").is_file()
     if "version" in row:
         assert world.served_version() == row["version"]
+    if "undo" in row:
+        assert not world.environment("api").items() >= row["undo"].items()
+        undone = workplace.run("undo", target=row["target"], undo_attempt=run.result["remedies"][-1]["attempt"])
+        assert undone.rc == 0, undone.output[-3000:]
+        assert world.environment("api").items() >= row["undo"].items()
     with workplace.open_ledger() as ledger:
         assert ledger.leases() == []
 

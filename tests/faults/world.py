@@ -60,6 +60,12 @@ def containers() -> dict[str, Container]:
     }
 
 
+def environment(service: str) -> dict[str, str]:
+    """The environment of a service's container."""
+    [found] = json.loads(docker("inspect", f"{PROJECT}-{service}-1"))
+    return dict(item.split("=", 1) for item in found["Config"]["Env"])
+
+
 def changed(before: dict[str, Container], after: dict[str, Container]) -> set[str]:
     """Compose service names (or container names) of what was made, removed, restarted or stopped in between."""
     names = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}

@@ -15,7 +15,6 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.sre.remediation.plugins.module_utils._postgres import blocking
-from ansible_collections.sre.remediation.plugins.module_utils._postgres.mask import masked
 from ansible_collections.sre.remediation.plugins.module_utils._postgres.selector import (
     BACKUP_APPLICATIONS,
     RUNNING,
@@ -24,12 +23,12 @@ from ansible_collections.sre.remediation.plugins.module_utils._postgres.selector
 )
 from ansible_collections.sre.remediation.plugins.module_utils._postgres.session import (
     CLIENT,
-    HIDDEN_QUERY,
     Session,
     from_row,
     me_sql,
     sessions_sql,
 )
+from ansible_collections.sre.remediation.plugins.module_utils._postgres.shown import rounded, shown
 
 EXCLUSIVE_BACKUP_UNTIL = 150000
 
@@ -94,43 +93,6 @@ def activity_sql(version: int) -> str:
     )
 
 
-def brief(session: Session, query_length: int) -> dict[str, t.Any]:
-    """What tells one session from the others: no literal, no secret."""
-    return {
-        "id": session.id,
-        "pid": session.pid,
-        "database": session.database,
-        "user": session.user,
-        "application": session.application,
-        "client": session.client,
-        "state": session.state,
-        "age": _rounded(age_of(session, "auto")),
-        "wait_event_type": session.wait_event_type,
-        "wait_event": session.wait_event,
-        "query": HIDDEN_QUERY if session.hidden else masked(session.query, query_length),
-    }
-
-
-def shown(session: Session, query_length: int) -> dict[str, t.Any]:
-    """All that is worth knowing of a session."""
-    return {
-        **brief(session, query_length),
-        "backend_start": session.backend_start,
-        "backend_type": session.backend_type,
-        "transaction_age": _rounded(session.xact_age),
-        "query_age": _rounded(session.query_age),
-        "backend_age": _rounded(session.backend_age),
-        "blocked_by": list(session.blocked_by),
-        "xmin_age": session.xmin_age,
-        "leader_pid": session.leader_pid,
-        "query_id": session.query_id,
-    }
-
-
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(max(0.0, seconds), 3)
-
-
 def takes_a_slot(session: Session) -> bool:
     """Does it count against max_connections? WAL senders and the server's own processes have slots of their own.
 
@@ -193,7 +155,8 @@ def backups(read: t.Mapping[str, t.Any], sessions: t.Sequence[Session]) -> list[
 def report(read: t.Mapping[str, t.Any], questions: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Make the module's result of what ``activity_sql`` read.
 
-    :param questions: ``long_query``, ``long_idle_in_transaction`` (seconds), ``max_sessions``, ``query_length``.
+    :param questions: ``long_query``, ``long_idle_in_transaction``, ``finished_within`` (seconds), ``max_sessions``,
+        ``query_length``.
     """
     sessions = sorted((from_row(row) for row in read["sessions"]), key=lambda one: (-(one.backend_age or 0.0), one.pid))
     length, most = questions["query_length"], questions["max_sessions"]
@@ -204,6 +167,18 @@ def report(read: t.Mapping[str, t.Any], questions: t.Mapping[str, t.Any]) -> dic
         found.sort(key=lambda one: -(age_of(one, "auto") or 0.0))
         return [shown(one, length) for one in found[:most]]
 
+    def finished() -> list[dict[str, t.Any]]:
+        """What idle sessions ran last: it began with the statement and ended with the last change of state."""
+        within, found = questions["finished_within"], []
+        for one in clients:
+            ended = one.state_age
+            if one.state in RUNNING or one.own or ended is None or one.query_age is None or not ended < within:
+                continue
+            if one.query_age - ended > questions["long_query"]:
+                seconds = {"seconds": round(one.query_age - ended, 3), "ended": rounded(ended)}
+                found.append({**shown(one, length), **seconds})
+        return sorted(found, key=lambda one: -one["seconds"])[:most]
+
     database = {"name": read["server"]["database"], "bytes": read["server"].pop("database_bytes")}
     return {
         "server": {name: value for name, value in read["server"].items() if name != "database"},
@@ -212,6 +187,7 @@ def report(read: t.Mapping[str, t.Any], questions: t.Mapping[str, t.Any]) -> dic
         "sessions": [shown(one, length) for one in clients[:most]],
         "sessions_left_out": max(0, len(clients) - most),
         "long_queries": longest(RUNNING, questions["long_query"]),
+        "finished_queries": finished(),
         "idle_in_transaction": longest(
             ("idle in transaction", "idle in transaction (aborted)"), questions["long_idle_in_transaction"]
         ),
@@ -227,3 +203,12 @@ def report(read: t.Mapping[str, t.Any], questions: t.Mapping[str, t.Any]) -> dic
         "oldest_xmin": oldest_xmin(read, sessions),
         "frozen_ages": read["frozen"],
     }
+
+
+def has_slow(found: t.Mapping[str, t.Any]) -> bool:
+    """Is anything slow in the database logged in to, or does anyone wait for a lock? Backups take as long as they take."""
+    spared = {backup["id"] for backup in found["backups"]}
+    return bool(found["blocking"]["waiting"]) or any(
+        one["database"] == found["database"]["name"] and one["id"] not in spared
+        for one in found["long_queries"] + found["finished_queries"]
+    )

@@ -12,10 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.sre.remediation.plugins.module_utils._postgres.selector import age_of, roots
-from ansible_collections.sre.remediation.plugins.module_utils._postgres.session import Session
-
-PREPARED = 0
-"""The process id pg_blocking_pids() gives for a prepared transaction."""
+from ansible_collections.sre.remediation.plugins.module_utils._postgres.session import PREPARED, Session
 
 
 def tree(

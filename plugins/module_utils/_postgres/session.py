@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
 
 QUERY_ID_SINCE = 140000
 AUTOVACUUM_ROLE_SINCE = 180000
@@ -34,13 +33,14 @@ QUERY_BYTES = 2000
 CLIENT = "client backend"
 AUTOVACUUM = "autovacuum worker"
 WALSENDER = "walsender"
+PREPARED = 0
+"""The process id pg_blocking_pids() gives for a prepared transaction."""
 
 _WRAPAROUND = re.compile(r"^autovacuum: .*\(to prevent wraparound\)", re.DOTALL)
 _BACKUP_MODE = re.compile(r"\bpg_(?:start_backup|backup_start)\s*\(", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(t.NamedTuple):
     """A session (or background process) of the server. Times are ISO texts, exact; ages are seconds at the look.
 
     :ivar signalable: (bool) the server would let us signal it, as far as privileges go.

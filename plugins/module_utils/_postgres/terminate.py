@@ -12,8 +12,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
-from ansible_collections.sre.remediation.plugins.module_utils._postgres.activity import brief
-from ansible_collections.sre.remediation.plugins.module_utils._postgres.blocking import PREPARED
 from ansible_collections.sre.remediation.plugins.module_utils._postgres.connection import Connection
 from ansible_collections.sre.remediation.plugins.module_utils._postgres.selector import (
     Choice,
@@ -22,7 +20,13 @@ from ansible_collections.sre.remediation.plugins.module_utils._postgres.selector
     choose,
     roots,
 )
-from ansible_collections.sre.remediation.plugins.module_utils._postgres.session import Session, from_row, look_sql
+from ansible_collections.sre.remediation.plugins.module_utils._postgres.session import (
+    PREPARED,
+    Session,
+    from_row,
+    look_sql,
+)
+from ansible_collections.sre.remediation.plugins.module_utils._postgres.shown import brief
 from ansible_collections.sre.remediation.plugins.module_utils._postgres.signals import Ending, Fate, Order
 
 PLANNED = Fate(None, "planned", "")

@@ -17,7 +17,7 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from psycopg2.extras import wait_select
 
-from ansible_collections.sre.remediation.plugins.module_utils._postgres import connection
+from ansible_collections.sre.remediation.plugins.module_utils._postgres import connection, look
 from ansible_collections.sre.remediation.plugins.module_utils._postgres.terminate import Terminator
 from ansible_collections.sre.remediation.plugins.modules import pg_activity_info, pg_terminate_backend
 
@@ -123,7 +123,7 @@ class World:
         return self.end(check_mode=True, **given)
 
     def look(self, **given: Any) -> dict[str, Any]:
-        return pg_activity_info.run(self.arguments(pg_activity_info.argument_spec(), given))
+        return look.look(self.arguments(pg_activity_info.argument_spec(), given))
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,10 @@
 """Ending 500 sessions takes hardly longer than one statement of psql, and no longer than postgresql_query.
 
 All three end the same 500 idle sessions with one statement each, in a process of its own; the module also looks, checks
-the identity of each, and waits until all are gone. Measured on two busy cores: psql 0.38 to 0.57 s, the module 0.67 to
-0.79 s, postgresql_query 0.66 to 1.06 s. The best of a few rounds counts, so that other work on the machine does not
-decide.
+the identity of each, and waits until all are gone. Most of the time is the server's, which ends 500 sessions in 0.4 s
+of two cores. Medians of nine rounds in turns: the module 0.61 s, postgresql_query 0.61 s, and with Ansible's way of
+bringing a module to a host 0.75 s and 0.88 s; the best round 0.55 s and 0.52 s, psql 0.16 to 0.28 s. The best of a few
+rounds counts, so that other work on the machine does not decide.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from pathlib import Path
 import pytest
 
 SESSIONS = 500
-ROUNDS = 3
+ROUNDS = 4
 MARGIN_OVER_PSQL = 0.8
-TOLERANCE = 0.25
-"""Seconds for noise, on the comparison of two Python processes that do nearly the same."""
+TOLERANCE = 0.1
+"""Seconds for noise: the best rounds of either differ by half of it from one run of this test to the next."""
 
 CONDITION = "state = 'idle' AND state_change < now() - interval '0.2 seconds' AND usename = 'app'"
 SQL = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {CONDITION}"

@@ -66,6 +66,7 @@ BAD_RELEASES = (
     _release("1.3.0-bad", "without-defaults", UNPUBLISHED),
     _later("1.2.0"),
     _later("1.2.3-bad"),
+    _later("1.2.4"),
 )
 
 IMAGES: Sequence[Image] = (

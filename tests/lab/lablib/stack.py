@@ -27,6 +27,9 @@ FAULT_PROCESSES = "fault-processes.json"
 REPAIR = "repair.sql"
 """File in the state directory with the SQL that puts back what a fault did to the database."""
 
+REPAIR_FILES = "repair.sh"
+"""File in the state directory with the script that puts back what a fault did to the files of the database's volume."""
+
 BACKUPS = "backups"
 """Directory of the database's dumps in the state directory."""
 
@@ -195,6 +198,7 @@ def _with_errors_in_the_log(docker: Docker, settings: Settings) -> list[str]:
 def _prepare_database(docker: Docker, settings: Settings) -> None:
     """Have the database ready, with the current schema, before the API starts: a healthy lab has no errors in its log."""
     database = settings.container("db")
+    _repair_files(docker, settings)
     if not _runs(next(iter(docker.inspect(database)), None)):
         compose(docker, settings, "up", "--detach", "--quiet-pull", "db")
         ready = ("pg_isready", "--quiet", "--host=127.0.0.1", "--dbname=orders")
@@ -211,6 +215,22 @@ def _prepare_database(docker: Docker, settings: Settings) -> None:
     repair.unlink(missing_ok=True)
     if f"schema|{SCHEMA}" not in said.stdout.splitlines():
         compose(docker, settings, "run", "--rm", "--no-deps", "api", "python3", "-m", "app.migrate")
+
+
+def _repair_files(docker: Docker, settings: Settings) -> None:
+    """Put back what a fault did to the database's files, while no server uses them."""
+    repair = settings.state / REPAIR_FILES
+    if repair.exists():
+        docker.run("rm", "--force", settings.container("db"), check=False)
+        on_the_volume(docker, settings, repair.read_text(encoding="utf-8"))
+        repair.unlink()
+
+
+def on_the_volume(docker: Docker, settings: Settings, script: str) -> None:
+    """Run a script of the shell on the database's files, as the server's user. The server must not run."""
+    label = f"--label={LABEL}={settings.project}"
+    volume = f"--volume={settings.project}_database:/var/lib/postgresql/data"
+    docker.run("run", "--rm", "--network=none", label, volume, f"{IMAGE_PREFIX}/db:15", "sh", "-ec", script)
 
 
 def _start_legacy_process(docker: Docker, settings: Settings) -> None:

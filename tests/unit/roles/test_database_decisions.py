@@ -131,6 +131,9 @@ MISSING = {"results": [{"changed": True, "slow_queries_index": {"name": "i", "ta
         (busy(session(1, "active", 31), roots=[PREPARED], waiting=[{"id": "1@then", "pid": 1, "age": 31}]), {}, ["blocked_by_prepared", "slow"]),
         (busy(session(1, "active", 6, query="SELECT a FROM orders")), {"slow_queries_indexes": MISSING}, ["missing_index", "slow"]),
         (busy(session(1, "active", 6, query="SELECT a FROM reorders")), {"slow_queries_indexes": MISSING}, ["slow"]),
+        ({**busy(), "finished_queries": [session(1)]}, {}, ["slow"]),
+        ({**busy(), "finished_queries": [session(1, database="another"), session(2, application="report")]}, {"slow_queries_protected": ["report"]}, []),
+        ({**busy(), "finished_queries": [session(1, query="SELECT a FROM orders")]}, {"slow_queries_indexes": MISSING}, ["missing_index", "slow"]),
         ({"code": "lost", "msg": "no"}, {}, ["database_unreachable"]),
     ],
 )  # fmt: skip

@@ -7,6 +7,7 @@ does. Both are removed by the next `up`; what SQL changed is put back by the scr
 from __future__ import annotations
 
 import hashlib
+import subprocess
 import time
 from pathlib import Path
 
@@ -28,10 +29,15 @@ DROP TABLE IF EXISTS lab_locks, lab_items;
 """
 
 
-def sql(lab: Lab, statements: str, *, check: bool = True) -> str:
-    """Run statements as the database's superuser; return bare rows."""
+def ask(lab: Lab, statements: str, *, check: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run statements as the database's superuser."""
     command = ("psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1", "orders")
-    return lab.docker.execute(lab.settings.container("db"), *command, stdin=statements, check=check).stdout.strip()
+    return lab.docker.execute(lab.settings.container("db"), *command, stdin=statements, check=check)
+
+
+def sql(lab: Lab, statements: str) -> str:
+    """Run statements as the database's superuser; return bare rows."""
+    return ask(lab, statements, check=True).stdout.strip()
 
 
 def _repair_with(lab: Lab, statements: str) -> None:
@@ -39,7 +45,7 @@ def _repair_with(lab: Lab, statements: str) -> None:
     write_file(lab.settings.state / REPAIR, statements)
 
 
-def _run_beside(lab: Lab, name: str, image: str, env_file: str, *command: str) -> str:
+def run_beside(lab: Lab, name: str, image: str, env_file: str, *command: str) -> str:
     """Start a container in the lab's network that belongs to a fault."""
     labels = ("--label", f"{LABEL}={lab.settings.project}", "--label", f"{FAULT_LABEL}={name}")
     full_name = f"{lab.settings.project}-{name}"
@@ -50,12 +56,12 @@ def _run_beside(lab: Lab, name: str, image: str, env_file: str, *command: str) -
     return full_name
 
 
-def hold(lab: Lab, *kinds: str) -> None:
-    """Hold sessions of these kinds (``idle=5``) until the next `up`."""
+def hold(lab: Lab, *kinds: str, env_file: str = "env/api.env") -> None:
+    """Hold sessions of these kinds (``idle=5``) until the next `up`, as the user of the URL in the environment."""
     _repair_with(lab, END_SESSIONS)
     image = f"{IMAGE_PREFIX}/api:{CURRENT_RELEASE}"
     program = PROGRAM.read_text(encoding="utf-8")
-    name = _run_beside(lab, "sessions", image, "env/api.env", "python3", "-c", program, *kinds)
+    name = run_beside(lab, "sessions", image, env_file, "python3", "-c", program, *kinds)
     wait_until("the sessions to be there", lambda: _holds(lab, name), seconds=60)
 
 
@@ -79,7 +85,7 @@ def _receive_wal(lab: Lab) -> None:
         environment_text({"PGPASSWORD": read_secrets(lab.settings)["operator_password"]}),
     )
     receive = ("pg_receivewal", "--host=db", "--username=sre", "--directory=/tmp")
-    _run_beside(lab, "standby", f"{IMAGE_PREFIX}/db:15", "env/standby.env", *receive)
+    run_beside(lab, "standby", f"{IMAGE_PREFIX}/db:15", "env/standby.env", *receive)
     wait_until("the standby to stream", lambda: sql(lab, "SELECT count(*) FROM pg_stat_replication") == "1", seconds=20)
 
 
@@ -101,7 +107,7 @@ def _exhaust_actively(lab: Lab) -> None:
     _repair_with(lab, f"ALTER ROLE orders CONNECTION LIMIT -1;{END_SESSIONS}")
 
 
-def _sessions(condition: str, least: int):
+def sessions(condition: str, least: int):
     """Whether at least so many sessions of that kind are there."""
 
     def seen(lab: Lab) -> bool:
@@ -229,7 +235,7 @@ FAULTS = (
         summary="makes sessions wait for a lock, three levels deep, behind one that is idle in its transaction",
         cause="blocked",
         inject=lambda lab: hold(lab, "block=1"),
-        symptom=_sessions("wait_event_type = 'Lock' AND query_start < now() - interval '1.5 s'", 3),
+        symptom=sessions("wait_event_type = 'Lock' AND query_start < now() - interval '1.5 s'", 3),
     ),
     Fault(
         name="queries-stuck",
@@ -237,7 +243,7 @@ FAULTS = (
         summary="runs two statements without end",
         cause="stuck",
         inject=lambda lab: hold(lab, "active=2"),
-        symptom=_sessions(STUCK, 2),
+        symptom=sessions(STUCK, 2),
     ),
     Fault(
         name="queries-run-again",
@@ -245,7 +251,15 @@ FAULTS = (
         summary="runs a statement without end, once more whenever it is cancelled",
         cause="stuck",
         inject=lambda lab: hold(lab, "stubborn=1"),
-        symptom=_sessions(STUCK, 1),
+        symptom=sessions(STUCK, 1),
+    ),
+    Fault(
+        name="queries-slow-again",
+        services=DATABASE,
+        summary="runs a statement of 1.5 s again and again, with pauses of 2 s",
+        cause="slow",
+        inject=lambda lab: hold(lab, "short=1"),
+        symptom=sessions("query = 'SELECT pg_sleep(1.5)'", 1),
     ),
     Fault(
         name="queries-without-index",
@@ -253,7 +267,7 @@ FAULTS = (
         summary="reads a table again and again that has no index for it",
         cause="missing_index",
         inject=lambda lab: hold(lab, "scan=1"),
-        symptom=_sessions(
+        symptom=sessions(
             "query LIKE '%FROM lab_items%' AND state = 'active' AND query_start < now() - interval '1.5 s'", 1
         ),
     ),

@@ -66,13 +66,16 @@ def block() -> None:
         time.sleep(0.2)
 
 
-def fill() -> None:
-    """Idle sessions until the server has no slot left for this user."""
-    while True:
+def fill(tries: int = 1) -> None:
+    """Idle sessions until the server has no slot left for this user, which it says so many times in a row."""
+    refused = 0
+    while refused < tries:
         try:
             connect().cursor().execute("SELECT 1")
+            refused = 0
         except psycopg2.OperationalError:
-            return
+            refused += 1
+            time.sleep(0.2 if refused < tries else 0)
 
 
 def scan() -> None:
@@ -97,7 +100,9 @@ KINDS = {
     "scan": scan,
     "dump": lambda: in_transaction(name="pg_dump"),
     "block": block,
+    "short": lambda: in_background(connect(), "SELECT pg_sleep(1.5)", again=True, pause=2),
     "fill": fill,
+    "cram": lambda: fill(tries=8),  # also what others held for a moment
 }
 
 for argument in sys.argv[1:]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..shell import LabError
-from . import containers, databases, processes, proxies
+from . import containers, databases, processes, proxies, servers
 from .model import Fault
 
 FAULTS: Mapping[str, Fault] = {
-    fault.name: fault for fault in (*containers.FAULTS, *proxies.FAULTS, *processes.FAULTS, *databases.FAULTS)
+    fault.name: fault
+    for fault in (*containers.FAULTS, *proxies.FAULTS, *processes.FAULTS, *databases.FAULTS, *servers.FAULTS)
 }
 
 

@@ -67,7 +67,7 @@ def test_a_long_queue_for_one_lock_is_no_effort():
 
 
 def row(pid, **changes):
-    fields = {name: None for name in Session.__dataclass_fields__}
+    fields = {name: None for name in Session._fields}
     fields |= {
         "pid": pid, "backend_start": f"start-{pid}", "backend_type": "client backend", "database": "shop",
         "user": "app", "application": "web", "state": "idle", "backend_age": 50.0 + pid, "query_age": 9.0,
@@ -88,7 +88,13 @@ READ = {
     "prepared": [],
     "frozen": [],
 }  # fmt: skip
-QUESTIONS = {"long_query": 5.0, "long_idle_in_transaction": 0.0, "max_sessions": 3, "query_length": 100}
+QUESTIONS = {
+    "long_query": 5.0,
+    "long_idle_in_transaction": 0.0,
+    "finished_within": 10.0,
+    "max_sessions": 3,
+    "query_length": 100,
+}
 
 
 def reported(*rows, **changes):
@@ -121,6 +127,38 @@ def test_reserved_connections_leave_fewer_for_others():
     limits = {"max": 10, "superuser_reserved": 3, "reserved": 5}
     found = reported(*(row(pid) for pid in range(4)), limits=limits)["connections"]
     assert (found["ordinary"], found["free"]) == (2, 0)
+
+
+def test_what_was_slow_and_has_just_ended():
+    found = reported(
+        row(1, query_age=9.0, state_age=3.5),
+        row(2, query_age=19.0, state_age=9.9, state="idle in transaction"),
+        row(3, query_age=9.0, state_age=4.0),  # 5 s are not more than 5 s
+        row(4, query_age=90.0, state_age=10.0),  # too long ago
+        row(5, query_age=9.0, state_age=1.0, own=True),
+        row(6, query_age=9.0, state_age=9.0, state="active"),
+        row(7, query_age=None, state_age=None),
+        row(8, query_age=9.0, state_age=1.0, backend_type="walsender"),
+    )
+    assert [(one["pid"], one["seconds"], one["ended"]) for one in found["finished_queries"]] == [
+        (2, 9.1, 9.9),
+        (1, 5.5, 3.5),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "slow"),
+    [
+        ([row(1), row(2, own=True, state="active", query_age=9.0)], False),
+        ([row(1, state="active", query_age=9.0)], True),
+        ([row(1, state="active", query_age=9.0, database="other")], False),
+        ([row(1, state="active", query_age=9.0, application="pg_dump")], False),
+        ([row(1, query_age=9.0, state_age=1.0)], True),
+        ([row(1), row(2, state="active", query_age=0.1, blocked_by=[1])], True),
+    ],
+)
+def test_when_there_is_no_need_to_look_again(rows, slow):
+    assert activity.has_slow(reported(*rows)) is slow
 
 
 def test_long_ones_and_the_length_of_lists():

@@ -326,7 +326,7 @@ def oracle(one, everyone, selector):
 def test_victims_are_exactly_those_described_and_never_protected(
     sessions, selector, users, superusers, autovacuum, action, cap
 ):
-    sessions = [Session(**{**vars(one), "pid": number}) for number, one in enumerate(sessions, start=1)]
+    sessions = [one._replace(pid=number) for number, one in enumerate(sessions, start=1)]
     protection = Protection(users=tuple(users), allow_superusers=superusers, allow_autovacuum=autovacuum)
     chosen = sel.choose(sessions, selector, protection, action, 100, False)
 

@@ -113,3 +113,18 @@ def test_a_lost_connection_says_that_something_may_have_been_signalled():
     with pytest.raises(RemediationError, match="lost"):
         ending.run([victim(1)])
     assert ending.any_signalled
+
+
+@pytest.mark.parametrize(
+    ("last", "passed", "first", "left", "expected"),
+    [
+        (0.1, 0.2, 500, 250, 0.2),  # half took 0.2 s, the other half takes as long
+        (0.1, 0.3, 500, 100, 0.075),
+        (0.1, 0.4, 500, 1, signals.POLL_SECONDS[0]),  # the last one is there in no time
+        (0.1, 0.2, 500, 499, signals.POLL_SECONDS[1]),  # a guess of two minutes is no reason not to look
+        (0.1, 0.2, 1, 1, 0.15),  # none has gone: ever longer,
+        (0.2, 9.0, 3, 3, signals.POLL_SECONDS[1]),  # up to the longest
+    ],
+)
+def test_pause_until_the_next_look(last, passed, first, left, expected):
+    assert signals.next_pause(last, passed, first, left) == pytest.approx(expected)

@@ -1,0 +1,16 @@
+"""Reports, new in this release: each keeps a connection to the database for seconds."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, current_app, jsonify
+
+from .database import transaction
+
+reports = Blueprint("reports", __name__)
+
+
+@reports.get("/api/reports/sales")
+def sales() -> Response:
+    with transaction(current_app.config["ORDERS"].database_url) as cursor:
+        cursor.execute("SELECT pg_sleep(3)")
+    return jsonify(sales="as yesterday")
