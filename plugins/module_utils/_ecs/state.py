@@ -177,7 +177,8 @@ def service_state(name: str, seen: Seen, now: datetime) -> State:
     instances = [_instance(task, main, checked, looping, now) for task in alive]
     up = [item for item in instances if item["status"] != "starting" or item["started_at"]]
     newest_error = None
-    if not any(item["status"] == "running" for item in instances if item["id"] in [task["taskArn"] for task in own]):
+    stays = any(item["status"] == "running" for item in instances if item["id"] in [task["taskArn"] for task in own])
+    if not stays:
         # What came up since is newer than any word about what did not.
         newest_error = next((text for task in reversed(failures) if (text := start_error_of(task, main["name"]))), None)
     lost = missing_secrets(newest_error, main)
@@ -210,17 +211,17 @@ def service_state(name: str, seen: Seen, now: datetime) -> State:
             for event in sorted(service.get("events") or [], key=lambda event: str(event.get("createdAt")))
         ][-SHOWN_EVENTS:],
     )
-    state["deployment"] = newest_deployment(seen, primary, failures, main["name"])
+    state["deployment"] = newest_deployment(seen, primary, failures, stays, main["name"])
     state["ecs"] = details(seen, service, definition, main)
     return state
 
 
-def newest_deployment(seen: Seen, primary: Json, failures: list[Json], container: str) -> Json:
+def newest_deployment(seen: Seen, primary: Json, failures: list[Json], stays: bool, container: str) -> Json:
     """Return what became of the newest deployment: ``{version, status, error}``.
 
     Status is one of in_progress, succeeded, failed, and withdrawn when somebody had it taken back, which is no failure
-    that is still to be seen to. One whose tasks fail again and again while none runs (or is healthy, where it is the
-    health check that ends them) has failed, although ECS goes on trying.
+    that is still to be seen to. One whose tasks fail again and again while none ``stays`` (or is healthy, where it is the
+    health check that ends them) has failed, although ECS goes on trying: one of them runs at most moments.
     """
     newest = seen.rollouts[-1] if seen.rollouts else None
     if newest:
@@ -235,7 +236,7 @@ def newest_deployment(seen: Seen, primary: Json, failures: list[Json], container
     own = newest is None or version == primary.get("taskDefinition")
     if status == "in_progress" and said not in GOING_BACK and own:
         lost = max(len(failures), primary.get("failedTasks") or 0)
-        status = "failed" if lost >= LOOP_FAILURES and not _any_proved(seen, primary, failures) else status
+        status = "failed" if lost >= LOOP_FAILURES and not _any_proved(seen, primary, failures, stays) else status
     told = failures or [task for task in seen.tasks if task.get("taskDefinitionArn") == version and failed(task)]
     last = exit_of(max(told, key=_stopped_at), container) if told and status in ("failed", "in_progress") else None
     words = [reason] if status == "failed" else []
@@ -244,10 +245,10 @@ def newest_deployment(seen: Seen, primary: Json, failures: list[Json], container
     return {"version": version, "status": status, "error": "; ".join(word for word in words if word) or None}
 
 
-def _any_proved(seen: Seen, primary: Json, failures: list[Json]) -> bool:
+def _any_proved(seen: Seen, primary: Json, failures: list[Json], stays: bool) -> bool:
     """Tell whether a task of the newest deployment is up, for which it must be healthy once health checks ended others."""
     if sum(map(failed_check, failures)) < LOOP_FAILURES:
-        return bool(primary.get("runningCount"))
+        return stays
     own = [task for task in seen.tasks if task.get("startedBy") == primary.get("id")]
     return any(task.get("healthStatus") == "HEALTHY" for task in own if not is_stopped(task))
 

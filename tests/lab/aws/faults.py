@@ -151,7 +151,16 @@ def _deny_history(lab: Lab) -> None:
 
 def _failing(lab: Lab) -> bool:
     """Whether the newest deployment has lost a task."""
-    return any(int(deployment["failedTasks"]) > 0 for deployment in site.described(_aws(lab), API)["deployments"])
+    return _lost(lab) > 0
+
+
+def _failing_again(lab: Lab) -> bool:
+    """Whether it has lost a second one, by which everybody can tell that it was no bad luck."""
+    return _lost(lab) > 1
+
+
+def _lost(lab: Lab) -> int:
+    return max(int(deployment["failedTasks"]) for deployment in site.described(_aws(lab), API)["deployments"])
 
 
 def _newest(lab: Lab) -> str:
@@ -270,7 +279,7 @@ FAULTS: tuple[Fault, ...] = (
         "deploys two bad versions in a row: the revision before the current one is bad as well",
         "bad_release",
         _previous_bad,
-        _failing,
+        _failing_again,
         seconds=SECONDS,
     ),
     Fault(

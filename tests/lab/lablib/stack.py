@@ -14,7 +14,7 @@ from . import health, legacy_process, state_files
 from .docker import Docker
 from .images import BAD_RELEASES, GOOD_RELEASES
 from .processes import terminate
-from .settings import LABEL, Settings
+from .settings import IMAGE_PREFIX, LABEL, Settings
 from .shell import LabError, wait_until
 
 SERVICES = ("api", "db", "cache", "proxy", "frontend", "worker", legacy_process.SERVICE)

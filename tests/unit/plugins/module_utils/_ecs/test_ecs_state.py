@@ -42,6 +42,10 @@ def sick(number):
     return task(number, "STOPPED", exit_code=137, stopCode="ServiceSchedulerInitiated", stoppedReason=reason)
 
 
+def crashed(number):
+    return task(number, "STOPPED", exit_code=1)
+
+
 def definition(checked=False, env=("A",), secrets=(), **changes):
     container = {
         "name": "api",
@@ -201,6 +205,9 @@ def rollout(status, version="v2", reason=""):
         ([rollout("IN_PROGRESS")], [sick(1), sick(2), task(3, healthStatus="HEALTHY")], {}, "in_progress", None),
         ([rollout("IN_PROGRESS")], [sick(1), task(3, healthStatus="UNKNOWN")], {}, "in_progress", None),
         ([rollout("IN_PROGRESS")], [not_started(1), not_started(2), task(3)], {}, "in_progress", None),
+        # It ends soon after each start: the one that has just started proves nothing.
+        ([rollout("IN_PROGRESS")], [crashed(1), crashed(2), task(3, age=2)], {}, "failed", "code 1"),
+        ([rollout("IN_PROGRESS")], [crashed(1), crashed(2), task(3)], {}, "in_progress", None),
         ([rollout("ROLLBACK_SUCCESSFUL", "v3", "circuit breaker")], [task()], {}, "failed", "circuit breaker"),
         (
             [rollout("ROLLBACK_SUCCESSFUL", "v3", "rolled back because of user request.")],
