@@ -20,7 +20,7 @@ class ActionModule(PipelineAction):
         "do": {
             "type": "str",
             "required": True,
-            "choices": ["freeze", "unfreeze", "read_attempt", "read_versions", "list"],
+            "choices": ["freeze", "unfreeze", "read_attempt", "read_last_attempt", "read_versions", "list"],
         },
         "scope": {"type": "str"},
         "reason": {"type": "str"},
@@ -36,10 +36,13 @@ class ActionModule(PipelineAction):
                 return {"freezes": ledger.freezes()}
             if what == "read_attempt":
                 return {"attempt": self.attempt(ledger, arguments["attempt"])}
+            service = arguments["service"] or task_vars["inventory_hostname"]
+            if what == "read_last_attempt":
+                return {"started_at": last_attempt_at(ledger, service)}
             if what == "read_versions":
                 from ansible_collections.sre.remediation.plugins.plugin_utils._incident.versions import read_versions
 
-                return {"versions": read_versions(ledger, arguments["service"] or task_vars["inventory_hostname"])}
+                return {"versions": read_versions(ledger, service)}
             scope = checked_scope(arguments["scope"], task_vars.get("groups") or {})
             if what == "freeze":
                 return self.freeze(ledger, scope, arguments)
@@ -70,6 +73,14 @@ class ActionModule(PipelineAction):
         if not found:
             raise RemediationError(f"undo_attempt={attempt_id}: the ledger knows no such attempt", code="bad_attempt")
         return found
+
+
+def last_attempt_at(ledger, service: str) -> float | None:
+    """When the newest attempt began in an incident of the service, however it ended; None where nothing was tried lately."""
+    for row in ledger.incidents(service):
+        if row["attempt_count"]:
+            return ledger.incident(row["incident_id"])["attempts"][-1]["started_at"]
+    return None
 
 
 def checked_scope(scope: str | None, groups: dict[str, list[str]]) -> str:

@@ -18,7 +18,7 @@ options:
     description: What to do.
     type: str
     required: true
-    choices: [freeze, unfreeze, read_attempt, read_versions, list]
+    choices: [freeze, unfreeze, read_attempt, read_last_attempt, read_versions, list]
   scope:
     description: V(all), V(service:<inventory host>) or V(group:<inventory group>). An empty or unknown scope is refused.
     type: str
@@ -33,7 +33,7 @@ options:
     description: With O(do=read_attempt), the id of the attempt.
     type: str
   service:
-    description: With O(do=read_versions), the inventory host. By default the current one.
+    description: With O(do=read_last_attempt) and O(do=read_versions), the inventory host. By default the current one.
     type: str
 attributes:
   check_mode:
@@ -90,6 +90,12 @@ versions:
       description: The same of deployments that failed.
       type: list
       elements: dict
+started_at:
+  description:
+    - When the newest attempt began in an incident of the service, in epoch seconds, whatever became of it. Null when none of the
+      50 newest incidents has one.
+  type: float
+  returned: when O(do=read_last_attempt)
 attempt:
   description: The attempt with its undo record.
   type: dict

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from ansible_collections.sre.remediation.plugins.action.ledger import last_attempt_at
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import (
     GuardPolicy,
@@ -40,6 +41,20 @@ def test_healthy_look_is_one_closed_row_without_a_lease(ledger, clock):
     )
     assert ledger.leases() == []
     assert ledger.incidents("other") == []
+
+
+def test_the_last_attempt_counts_from_its_beginning_and_looks_do_not(ledger, ask, clock):
+    assert last_attempt_at(ledger, "api") is None
+    first = ledger.admit(ask())
+    began = clock.now
+    clock.advance(5)
+    ledger.add_look("api", "api_down", "no_action_needed", started_at=clock.now, finished_at=clock.now)
+    assert last_attempt_at(ledger, "api") == began  # of a run that may have been killed in it
+    ledger.finish_attempt(first.attempt_id, "failed")
+    again = clock.advance(5)
+    ledger.admit(ask(incident_id=first.incident_id))
+    assert last_attempt_at(ledger, "api") == again
+    assert last_attempt_at(ledger, "other") is None
 
 
 def test_first_closing_wins(ledger, ask, clock):

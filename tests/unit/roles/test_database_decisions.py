@@ -36,7 +36,7 @@ def decide(role: str, name: str, look: dict[str, Any], **given: Any) -> Any:
 def session(pid: int, state: str = "idle", age: float = 0.0, **changes: Any) -> dict[str, Any]:
     return {
         "id": f"{pid}@then", "pid": pid, "database": "shop", "user": "app", "application": "web", "state": state, "age": age,
-        "query": "SELECT 1", "blocked_by": [], **changes,
+        "query_age": 8.0, "query": "SELECT 1", "blocked_by": [], **changes,
     }  # fmt: skip
 
 
@@ -132,13 +132,25 @@ MISSING = {"results": [{"changed": True, "slow_queries_index": {"name": "i", "ta
         (busy(session(1, "active", 6, query="SELECT a FROM orders")), {"slow_queries_indexes": MISSING}, ["missing_index", "slow"]),
         (busy(session(1, "active", 6, query="SELECT a FROM reorders")), {"slow_queries_indexes": MISSING}, ["slow"]),
         ({**busy(), "finished_queries": [session(1)]}, {}, ["slow"]),
+        ({**busy(), "finished_queries": [session(1)]}, {"slow_queries_acted": {"started_at": None}}, ["slow"]),
+        ({**busy(), "finished_queries": [session(1)]}, {"slow_queries_acted": {"started_at": 991.0}}, ["slow"]),
+        # It began before the last remedy acted.
+        ({**busy(), "finished_queries": [session(1)]}, {"slow_queries_acted": {"started_at": 993.0}}, []),
         ({**busy(), "finished_queries": [session(1, database="another"), session(2, application="report")]}, {"slow_queries_protected": ["report"]}, []),
         ({**busy(), "finished_queries": [session(1, query="SELECT a FROM orders")]}, {"slow_queries_indexes": MISSING}, ["missing_index", "slow"]),
         ({"code": "lost", "msg": "no"}, {}, ["database_unreachable"]),
     ],
 )  # fmt: skip
 def test_what_holds_a_database_up(look, given, signals) -> None:
-    assert decide("slow_queries", "signals", look, **{"slow_queries_indexes": {}, **given}) == signals
+    assert (
+        decide(
+            "slow_queries",
+            "signals",
+            look,
+            **{"slow_queries_indexes": {}, "slow_queries_acted": {}, "slow_queries_looked_at": 1000.0, **given},
+        )
+        == signals
+    )
 
 
 @pytest.mark.parametrize(
