@@ -80,9 +80,9 @@ def merged(by_instance: dict[str, list[tuple[str, str]]], count: int) -> list[st
 def since(container: Json, status: str, events: list[Event]) -> str | None:
     """Return where the current or last run begins, as the engine's ``since``; None when the container never ran.
 
-    The engine notes a start after the process began, under load seconds after its first line; so the run begins a
-    little before its start, but not before the end of the run before. In a crash loop the run before is taken along, as
-    the newest one may not have said anything yet.
+    The engine notes a start after the process began, under load seconds after its first line and even after its end; so
+    the run begins a little before its start, but not before the end of the run before. In a crash loop the run before
+    is taken along, as the newest one may not have said anything yet.
     """
     state = container["State"]
     started = times.epoch(state.get("StartedAt"))
@@ -90,5 +90,7 @@ def since(container: Json, status: str, events: list[Event]) -> str | None:
         return None
     if status == "crash_loop":
         started = max((start for start, end, code in event_log.runs(events) if end <= started), default=started)
-    ends = [event.at for event in events if event.action == "die"] + [times.epoch(state.get("FinishedAt")) or 0.0]
+    ends = [event.at for event in events if event.action == "die"]
+    if state.get("Running") and not state.get("Restarting"):  # else the end noted is that of this very run
+        ends.append(times.epoch(state.get("FinishedAt")) or 0.0)
     return f"{max(started - START_SLACK, *(end for end in ends if end <= started), 0.0):.6f}"

@@ -8,13 +8,14 @@ import time
 import urllib.request
 
 READERS = 5
+PATIENCE = 90  # seconds, longer than a report takes
 URL = "http://api:8000/api/reports/sales"
 
 
 def read() -> None:
     while True:
         with contextlib.suppress(OSError):
-            urllib.request.urlopen(URL, timeout=10).read()
+            urllib.request.urlopen(URL, timeout=PATIENCE).read()
         time.sleep(0.05)
 
 

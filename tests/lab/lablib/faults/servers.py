@@ -68,7 +68,7 @@ def _none_gets_in(lab: Lab) -> bool:
 
 
 def _load_the_pool(lab: Lab) -> None:
-    """A release with a pool of two connections, and five who read reports that keep one for seconds."""
+    """A release with a pool of two connections, and five who read reports that keep one for a minute."""
     lab.deploy(POOL_RELEASE, extra={"DB_POOL_MAX": "2"})
     image = f"{IMAGE_PREFIX}/api:{CURRENT_RELEASE}"
     run_beside(lab, "load", image, "env/api.env", "python3", "-c", LOAD.read_text(encoding="utf-8"))
