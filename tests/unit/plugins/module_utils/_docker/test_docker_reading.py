@@ -124,7 +124,12 @@ ENDED = [Event("c", STARTED + 0.01, "start"), Event("c", STARTED + 2, "die", exi
         ("running", FIRST + SECOND, {}, STARTED - 1),
         ("running", [], {"FinishedAt": "2026-11-21T22:49:50.943352Z"}, STARTED - 1),
         ("stopped", [], {"FinishedAt": "2026-11-21T22:49:51.843352Z", "Running": False}, STARTED - logs.START_SLACK),
-        ("crash_loop", [], {"FinishedAt": "2026-11-21T22:49:51.843352Z", "Restarting": True}, STARTED - logs.START_SLACK),
+        (
+            "crash_loop",
+            [],
+            {"FinishedAt": "2026-11-21T22:49:51.843352Z", "Restarting": True},
+            STARTED - logs.START_SLACK,
+        ),
         ("stopped", FIRST + SECOND + ENDED, {"FinishedAt": "2026-11-21T22:49:53.943352Z"}, STARTED - 1),
         (
             "crash_loop",
