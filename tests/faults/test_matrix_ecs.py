@@ -123,6 +123,38 @@ def test_an_order_is_carried_out_once_and_put_back(double: Double, workplace) ->
     double.calls("emergency_rollback")
 
 
+def test_of_two_orders_at_once_exactly_one_goes_back(double: Double, workplace) -> None:
+    world.break_it("ecs-crash-late")
+    double.control("DELETE", "journal")
+    outputs = [workplace.directory / f"run-{number}.txt" for number in (1, 2)]
+    words = ("-e", "target=api_ecs", "-e", '{"remediation_reason": "it crashes"}')
+    runs = [
+        workplace.start(*words, playbook="emergency_rollback", inventory=INVENTORY, output=output) for output in outputs
+    ]
+    codes = sorted(run.wait(timeout=200) for run in runs)
+    assert codes == [0, 2], [output.read_text()[-3000:] for output in outputs]
+    results = {
+        entry["verdict"]: entry for output in outputs for entry in json.loads(Path(f"{output}.json").read_text())
+    }
+    assert set(results) == {"recovered", "refused"}
+    assert results["refused"]["code"] == "busy"
+    assert double.calls("emergency_rollback")["ecs:UpdateService"] == 1
+    assert world.served_version(ECS) == "1.1.0"
+
+
+def test_a_throttled_api_holds_up_no_order(double: Double, workplace) -> None:
+    world.break_it("ecs-crash-at-start")
+    world.break_it("ecs-throttled")
+    double.control("DELETE", "journal")
+    options = {"inventory": INVENTORY, "target": "api_ecs", "remediation_reason": "it crashes"}
+    run = workplace.run("emergency_rollback", **options)
+    assert (run.rc, run.result["verdict"], run.remedies) == (0, "recovered", ["rollback"]), run.output[-5000:]
+    refused = [call for call in double.control("GET", "journal")["calls"] if call["status"] == 400]
+    assert {call["action"] for call in refused} >= {"ecs:DescribeServices", "ecs:UpdateService"}
+    double.calls("emergency_rollback")
+    assert world.served_version(ECS) == "1.1.0"
+
+
 def test_a_healthy_service_is_left_alone(double: Double, workplace) -> None:
     run = workplace.run("api_down", inventory=INVENTORY, target="api_ecs")
     assert (run.rc, run.result["verdict"]) == (0, "no_action_needed"), run.output[-3000:]

@@ -15,6 +15,7 @@ Note that this module util is **PRIVATE** to the collection. It can have breakin
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 
 from ansible_collections.sre.remediation.plugins.module_utils._docker import times
 from ansible_collections.sre.remediation.plugins.module_utils._docker.api import Engine
@@ -65,10 +66,10 @@ def previous(
     others = [
         image
         for image in listed
-        if image["Id"] != current_id and image["Id"] not in excluded and image["Created"] <= int(current_created)
+        if image["Id"] != current_id and image["Id"] not in excluded and image["Created"] <= current_created
     ]
     return max(
-        others, key=lambda image: (image["Created"] < int(current_created), image["Created"], image["Id"]), default=None
+        others, key=lambda image: (image["Created"] < current_created, image["Created"], image["Id"]), default=None
     )
 
 
@@ -77,14 +78,25 @@ def env_lost(required: t.Iterable[str], previous_env: t.Iterable[str], current_e
     return sorted(set(required) & set(previous_env) - set(current_env))
 
 
-def siblings(engine: Engine, names: t.Iterable[str]) -> list[Json]:
-    """Return the local images of the repositories ``names``, each once."""
+def siblings(engine: Engine, names: t.Iterable[str], current: Json) -> list[Json]:
+    """Return the local images of the repositories ``names``, each once.
+
+    The engine lists when they were made in whole seconds, which a build that makes several at once does not keep apart:
+    those that share a second with another, or with the ``current`` one (as inspected), are asked for the exact moment.
+    """
     found: dict[str, Json] = {}
     for name in sorted(names):
         for image in engine.get("/images/json", filters={"reference": [name]}):
             if name in repositories(image):
                 found[image["Id"]] = image
-    return list(found.values())
+    moments = Counter(image["Created"] for image in found.values() if image["Id"] != current["Id"])
+    moments[int(created(current))] += 1
+    return [
+        {**image, "Created": created(engine.get(f"/images/{image['Id']}/json"))}
+        if moments[image["Created"]] > 1
+        else image
+        for image in found.values()
+    ]
 
 
 def created(image: Json) -> float:

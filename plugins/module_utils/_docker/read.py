@@ -106,7 +106,7 @@ class _Reader:
     def previous_version(self, container: Json) -> Json | None:
         current = self.engine.get(f"/images/{container['Image']}/json")
         names = images.repositories(current, container["Config"]["Image"])
-        chosen = images.previous(images.siblings(self.engine, names), current["Id"], images.created(current))
+        chosen = images.previous(images.siblings(self.engine, names, current), current["Id"], images.created(current))
         if chosen is None:
             return None
         config = self.engine.get(f"/images/{chosen['Id']}/json").get("Config") or {}

@@ -105,7 +105,7 @@ def find_target(
     if requested is None:
         local = [inspect_image(engine, full_id(image)) for image in candidates]
         known_good = [image for image in local if image is not None]
-        siblings = images.siblings(engine, names)
+        siblings = images.siblings(engine, names, current)
     chosen = choose(requested, known_good, siblings, current, excluded, only_candidates)
     if chosen is None and only_candidates:
         raise RemediationError(

@@ -71,8 +71,9 @@ def test_repositories_come_from_tags_digests_and_the_name_used_but_not_from_ids(
         ({"v1": 100, "v2": 200}, ("v2",), "v1"),
         ({"newer": 400}, (), None),
         ({"v1": 100, "newer": 400}, (), "v1"),
-        ({"same": 300}, (), "same"),
-        ({"same": 300, "v1": 100}, (), "v1"),
+        ({"same": 300.9}, (), "same"),
+        ({"same": 300.9, "v1": 100}, (), "v1"),
+        ({"just before": 300.2, "just after": 300.95, "v1": 299}, (), "just before"),
         ({"now": 300}, (), None),
     ],
 )
@@ -81,6 +82,25 @@ def test_previous_version(others, excluded, expected):
         [{"Id": name, "Created": created} for name, created in others.items()], "now", 300.9, excluded
     )
     assert (found and found["Id"]) == expected
+
+
+def test_images_of_one_second_are_told_apart():
+    exact = {"a": "1970-01-01T00:05:00.2Z", "b": "1970-01-01T00:05:00.4Z", "now": "1970-01-01T00:06:40.5Z"}
+    exact["near"] = "1970-01-01T00:06:40.1Z"
+    listed = {"a": 300, "b": 300, "now": 400, "near": 400, "alone": 200}
+    asked = []
+
+    class Engine:
+        def get(self, path, **_query):
+            if path == "/images/json":
+                return [{"Id": name, "Created": at, "RepoTags": [f"app:{name}"]} for name, at in listed.items()]
+            asked.append(path)
+            return {"Created": exact[path.split("/")[2]]}
+
+    found = images.siblings(Engine(), {"app"}, {"Id": "now", "Created": exact["now"]})
+    ages = {image["Id"]: image["Created"] for image in found if image["Id"] != "now"}
+    assert ages == pytest.approx({"a": 300.2, "b": 300.4, "near": 400.1, "alone": 200})
+    assert "/images/alone/json" not in asked
 
 
 def test_env_lost_is_required_brought_along_before_and_absent_now():
