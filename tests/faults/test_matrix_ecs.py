@@ -150,7 +150,7 @@ def test_a_throttled_api_holds_up_no_order(double: Double, workplace) -> None:
     run = workplace.run("emergency_rollback", **options)
     assert (run.rc, run.result["verdict"], run.remedies) == (0, "recovered", ["rollback"]), run.output[-5000:]
     refused = [call for call in double.control("GET", "journal")["calls"] if call["status"] == 400]
-    assert {call["action"] for call in refused} >= {"ecs:DescribeServices", "ecs:UpdateService"}
+    assert {call["action"] for call in refused} >= {"ecs:DescribeServices", "ecs:StopServiceDeployment"}
     double.calls("emergency_rollback")
     assert world.served_version(ECS) == "1.1.0"
 
