@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 from ansible_collections.sre.remediation.plugins.plugin_utils._action import PipelineAction, inventory_size
+from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import AdmissionRequest, GuardPolicy, decide
 
 LEASE_MARGIN = 30.0
 """Seconds a lease lasts beyond the longest single step (wait of the remedy plus hold)."""
@@ -41,12 +42,6 @@ class ActionModule(PipelineAction):
     }
 
     def step(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import (
-            AdmissionRequest,
-            GuardPolicy,
-            decide,
-        )
-
         plan, remedy, state = arguments["plan"], arguments["remedy"], arguments["state"]
         dry_run = self.check_mode or arguments["mode"] == "plan"
         lease_seconds = max(arguments["lease"], float(remedy["timeout"]) + arguments["hold"] + LEASE_MARGIN)

@@ -12,6 +12,10 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
+from ansible_collections.sre.remediation.plugins.module_utils._http import ARGUMENT_SPEC
+from ansible_collections.sre.remediation.plugins.module_utils._http_observe import run_probe
+
 
 class ActionModule(ActionBase):
     """Measure whether a URL answers as expected."""
@@ -23,14 +27,9 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         super().run(tmp, task_vars)
-        from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
-        from ansible_collections.sre.remediation.plugins.module_utils._http import ARGUMENT_SPEC
-
         _result, params = self.validate_argument_spec(ARGUMENT_SPEC)
         if params["from"] == "host":
             return self._execute_module(module_name="sre.remediation.http_probe", task_vars=task_vars)
-        from ansible_collections.sre.remediation.plugins.module_utils._http_observe import run_probe
-
         try:
             result = run_probe(params)
         except RemediationError as error:

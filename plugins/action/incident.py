@@ -13,6 +13,9 @@ import os
 from typing import Any
 
 from ansible_collections.sre.remediation.plugins.plugin_utils._action import PipelineAction, run_started
+from ansible_collections.sre.remediation.plugins.plugin_utils._incident import attempt
+from ansible_collections.sre.remediation.plugins.plugin_utils._incident.closing import close_step
+from ansible_collections.sre.remediation.plugins.plugin_utils._incident.planning import plan_step
 
 
 class ActionModule(PipelineAction):
@@ -57,16 +60,10 @@ class ActionModule(PipelineAction):
         holder = self.holder()
         step = arguments["step"]
         if step == "close":
-            from ansible_collections.sre.remediation.plugins.plugin_utils._incident.closing import close_step
-
             return close_step(self.ledger, holder, arguments, dry_run, run_started(), os.environ)
         with self.ledger() as ledger:
             if step == "plan":
-                from ansible_collections.sre.remediation.plugins.plugin_utils._incident.planning import plan_step
-
                 return plan_step(ledger, holder, arguments, run_started())
-            from ansible_collections.sre.remediation.plugins.plugin_utils._incident import attempt
-
             if step == "evidence":
                 return attempt.evidence_step(ledger, holder, arguments, os.environ)
             if step == "record":

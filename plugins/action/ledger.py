@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
 from ansible_collections.sre.remediation.plugins.plugin_utils._action import PipelineAction
+from ansible_collections.sre.remediation.plugins.plugin_utils._incident.versions import read_versions
 
 SCOPES = "all, service:<inventory host> or group:<inventory group>"
 
@@ -40,8 +41,6 @@ class ActionModule(PipelineAction):
             if what == "read_last_attempt":
                 return {"started_at": last_attempt_at(ledger, service)}
             if what == "read_versions":
-                from ansible_collections.sre.remediation.plugins.plugin_utils._incident.versions import read_versions
-
                 return {"versions": read_versions(ledger, service)}
             scope = checked_scope(arguments["scope"], task_vars.get("groups") or {})
             if what == "freeze":

@@ -12,6 +12,10 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
+from ansible_collections.sre.remediation.plugins.module_utils._redact import redact
+from ansible_collections.sre.remediation.plugins.plugin_utils._triage.rules import decide, gather, make_rules
+
 _NAMES = {"type": "list", "elements": "str", "default": []}
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "causes": {
@@ -47,10 +51,6 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         super().run(tmp, task_vars)
         _result, params = self.validate_argument_spec(ARGUMENT_SPEC)
-        from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
-        from ansible_collections.sre.remediation.plugins.module_utils._redact import redact
-        from ansible_collections.sre.remediation.plugins.plugin_utils._triage.rules import decide, gather, make_rules
-
         try:
             for option in ("probes", "related"):
                 for name, value in params[option].items():

@@ -4,7 +4,8 @@
 """What the in-process steps of the pipeline share: checked arguments, the ledger, one place where errors become failures.
 
 PRIVATE to the collection. These actions run inside ansible-playbook on the controller (about 0.1 s each, where a module
-process costs about 0.5 s) and never touch the service.
+process costs about 0.5 s) and never touch the service. What they need is imported at the top of their files: Ansible loads
+those once in its main process, and every worker inherits it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.sre.remediation.plugins.module_utils._errors import RemediationError
+from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import Holder, default_location, open_ledger
 
 PLATFORM_GROUPS = ("docker", "railway", "ecs", "host")
 
@@ -55,15 +57,11 @@ class PipelineAction(ActionBase):
     @staticmethod
     def ledger():
         """Open the ledger that SRE_REMEDIATION_LEDGER names; raises LedgerError when it cannot be relied on."""
-        from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import default_location, open_ledger
-
         return open_ledger(default_location(os.environ))
 
     @staticmethod
     def holder():
         """The run this step belongs to: the ansible-playbook process, which is the parent of every worker."""
-        from ansible_collections.sre.remediation.plugins.plugin_utils._ledger import Holder
-
         return Holder.current(run_pid(), run=getpass.getuser())
 
 
