@@ -63,5 +63,6 @@ def heal(tmp_path: Path) -> Heal:
 
 @pytest.fixture
 def stopped_api(lab: None) -> None:
-    """Stop the API of the lab."""
+    """Stop the API of the lab, in which nothing else is broken, whatever the test before did."""
+    subprocess.run([ROOT / "tests/lab/up", "--reset"], check=True)
     subprocess.run([ROOT / "tests/lab/break", "api-stopped"], check=True)
