@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which image a service ran before, and how image names are read. The choices are pure; only the last function asks the
+"""Which image a service ran before, and how image names are read. The choices are pure; only ``siblings`` asks the
 engine.
 
 The rule for the previous version: the newest local image of the same repository, by any tag or digest, that is older
